@@ -1,0 +1,84 @@
+"""`frontdesk bench …`: the measurements, each printing a table and, with `--json`, one object."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from appliance.bench import stt as stt_bench
+from appliance.bench import turn as turn_bench
+from appliance.bench import utterances
+from appliance.engines.local.proxy import LocalRecogniser
+
+from . import settings
+from .engines import stt_worker
+
+app = typer.Typer(help="Measure this device.", no_args_is_help=True)
+
+READY_WITHIN_S = 60.0
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="The configuration.")]
+
+
+@app.command()
+def turn(
+    callers: Annotated[int, typer.Option(min=1, max=16, help="How many call at once.")] = 1,
+    group: Annotated[str, typer.Option(help="question, breath (pauses in the middle) or all.")] = "question",
+    url: Annotated[str | None, typer.Option(help="A running device, instead of one started for this.")] = None,
+    folder: Annotated[Path | None, typer.Option("--utterances", help="The folder of utterances.toml.")] = None,
+    as_json: Json = False,
+) -> None:
+    """End of speech → reply, heard from outside over WebRTC."""
+    folder = folder or utterances.default_folder()
+    result = asyncio.run(turn_bench.measure(folder, callers=callers, group=group, url=url))
+    table = Table("utterance", "ms", "endpoint", "stt", "llm", "tts", "playout", "right", "reply")
+    for row in result["rows"]:
+        event = row["turn"]
+        parts = [_ms(event.get(f"{part}_ms")) for part in ("endpoint", "stt", "llm", "tts", "playout")]
+        table.add_row(row["id"], _ms(row["ms"]), *parts, "yes" if row["right"] else "no", str(event.get("reply") or ""))
+    _show(table, result, as_json)
+
+
+@app.command()
+def stt(
+    folder: Annotated[Path | None, typer.Option("--clips", help="The folder of stt_clips.tsv.")] = None,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Word error rate and time on human speech (fetch it first: benchmarks/fetch_speech)."""
+    clips = stt_bench.load(folder or stt_bench.default_folder())
+    worker = stt_worker(settings.load(config, os.environ), emit=lambda event: None)
+    table = Table("clip", "said", "heard")
+
+    async def measure() -> dict[str, Any]:
+        await worker.start()
+        try:
+            await worker.wait_ready(READY_WITHIN_S)
+            recogniser = LocalRecogniser(worker)
+            return await stt_bench.measure(recogniser, clips, tell=lambda *row: table.add_row(*row))
+        finally:
+            await worker.stop()
+
+    _show(table, asyncio.run(measure()), as_json)
+
+
+def _show(table: Table, result: dict[str, Any], as_json: bool) -> None:
+    console = Console()
+    console.print(table)
+    for name, value in result.items():
+        if name != "rows":
+            console.print(f"{name}: {value}", highlight=False)
+    if as_json:
+        print(json.dumps(result))
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}"

@@ -1,0 +1,92 @@
+"""`frontdesk check`: is everything in place, and what mends what is not."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from appliance.models.manifest import load as load_manifest
+from appliance.models.store import Store
+from appliance.terms.config import Config
+from appliance.terms.errors import ConfigError, FrontdeskError
+from appliance.web.server import PAGES
+
+from . import settings
+from .desk import role
+from .engines import SENSE_MODEL, models_dir
+
+FREE_MB = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    what: str
+    good: bool
+    found: str
+    mend: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def check(path: Path | None, environ: Mapping[str, str]) -> list[Line]:
+    """A line for each thing that must be there. Never raises for what it checks."""
+    try:
+        config = settings.load(path, environ)
+    except ConfigError as error:
+        return [Line(what="configuration", good=False, found=problem, mend=error.mend) for problem in error.problems]
+    lines = [Line(what="configuration", good=True, found=str(path or "defaults"))]
+    lines += [_model(config, name) for name in (config.stt.model, config.llm.model, config.tts.voice, SENSE_MODEL)]
+    lines += [_knowledge(config), _port(config), _disk(config), _pages()]
+    return lines
+
+
+def _model(config: Config, name: str) -> Line:
+    try:
+        path = Store(models_dir(config), load_manifest()).path(name)
+    except FrontdeskError as error:
+        return Line(what=f"model {name}", good=False, found=str(error), mend=error.mend)
+    return Line(what=f"model {name}", good=True, found=str(path))
+
+
+def _knowledge(config: Config) -> Line:
+    try:
+        who = role(config)
+    except ConfigError as error:
+        return Line(what="agent", good=False, found=str(error), mend=error.mend)
+    words = len(who.instructions.split())
+    return Line(what="agent", good=True, found=f"answers for {who.business}, from {words} words of instructions")
+
+
+def _port(config: Config) -> Line:
+    where = f"{config.http.host}:{config.http.port}"
+    try:
+        family = socket.AF_INET6 if ":" in config.http.host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((config.http.host, config.http.port))
+    except OSError as error:
+        return Line(
+            what="http",
+            good=False,
+            found=f"{where} cannot be used: {error.strerror or error}",
+            mend="Is Frontdesk running already? Else set http.host or http.port.",
+        )
+    return Line(what="http", good=True, found=f"{where} is free")
+
+
+def _disk(config: Config) -> Line:
+    folder = models_dir(config)
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free // 1_000_000
+    return Line(what="disk", good=free >= FREE_MB, found=f"{free} MB free at {folder}", mend="Free some space.")
+
+
+def _pages() -> Line:
+    good = (PAGES / "index.html").exists()
+    return Line(what="pages", good=good, found=str(PAGES), mend="Install frontdesk again: its pages are missing.")

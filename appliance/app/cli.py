@@ -1,0 +1,136 @@
+"""`frontdesk`: the command line. Exit 0 good, 1 failed, 2 bad usage or configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from appliance.terms.errors import ConfigError, FrontdeskError
+from appliance.terms.events import CallEnded, CallStarted, EngineChanged, Event, TurnEnded
+
+from . import bench, models, settings
+from .ask import ask as ask_once
+from .check import check as check_all
+from .daemon import run as run_daemon
+
+app = typer.Typer(
+    name="frontdesk",
+    help="A voice agent that runs on this computer: it answers visitors and callers, entirely on the device.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(models.app, name="models")
+app.add_typer(bench.app, name="bench")
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="The configuration, else ./frontdesk.toml, else /etc/frontdesk/frontdesk.toml."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if show_version:
+        print(f"frontdesk {version('frontdesk')}")
+        raise typer.Exit
+
+
+@app.command()
+def run(config: ConfigFile = None, verbose: Annotated[bool, typer.Option("--verbose", "-v")] = False) -> None:
+    """Answer calls until Ctrl-C. Prints the address of the call page."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s")
+    settled = settings.load(config, os.environ)
+    print("Frontdesk is warming up …", flush=True)
+    asyncio.run(run_daemon(settled, _tell, lambda url: print(f"Frontdesk is ready: {url}", flush=True)))
+    print("Frontdesk has stopped.")
+
+
+def _tell(event: Event) -> None:
+    """A line for what an owner wants to see; never what was said."""
+    match event:
+        case CallStarted():
+            print(f"call {event.call[:6]} began ({event.door})", flush=True)
+        case CallEnded():
+            print(f"call {event.call[:6]} ended after {event.duration_s:.0f} s: {event.reason}", flush=True)
+        case TurnEnded():
+            reply = f"replied after {event.e2a_ms:.0f} ms" if event.e2a_ms is not None else "no reply"
+            print(f"call {event.call[:6]} turn {event.turn}: {reply}", flush=True)
+        case EngineChanged(ready=False):
+            print(f"{event.engine} is down: {event.why}", file=sys.stderr, flush=True)
+        case EngineChanged(ready=True, restarts=restarts) if restarts:
+            print(f"{event.engine} is back", file=sys.stderr, flush=True)
+
+
+@app.command()
+def ask(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE.wav", help="A spoken question, any format.")] = None,
+    text: Annotated[str | None, typer.Option("--text", help="The question in words, instead of a file.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="reply.wav", help="Keep the spoken reply.")] = None,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Ask one question through the real flow: transcript, reply and stage times."""
+    if (file is None) == (text is None):
+        raise typer.BadParameter("give either FILE.wav or --text")
+    turn = asyncio.run(ask_once(settings.load(config, os.environ), file=file, text=text, out=out))
+    _print_turn(turn)
+    if as_json:
+        print(json.dumps(turn))
+
+
+def _print_turn(turn: dict[str, Any]) -> None:
+    print(f"heard:  {turn['transcript']}")
+    print(f"reply:  {turn['reply']}")
+    if turn["e2a_ms"] is not None:
+        parts = ", ".join(f"{part} {turn[f'{part}_ms']:.0f}" for part in ("endpoint", "stt", "llm", "tts", "playout"))
+        print(f"after:  {turn['e2a_ms']:.0f} ms ({parts})")
+
+
+@app.command()
+def check(config: ConfigFile = None, as_json: Json = False) -> None:
+    """See whether everything is in place: a line each, with the mend."""
+    lines = check_all(config, os.environ)
+    for line in lines:
+        print(f"{'ok  ' if line.good else 'BAD '} {line.what}: {line.found}")
+        if not line.good and line.mend:
+            print(f"     {line.mend}")
+    good = all(line.good for line in lines)
+    if as_json:
+        print(json.dumps({"good": good, "checks": [line.as_json() for line in lines]}))
+    raise typer.Exit(0 if good else 1)
+
+
+def main() -> None:
+    """The command. Errors that a person can mend are told in a line or two, without a traceback."""
+    try:
+        app()
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        _mend(error)
+        sys.exit(2)
+    except FrontdeskError as error:
+        print(f"error: {error}", file=sys.stderr)
+        _mend(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _mend(error: FrontdeskError) -> None:
+    if error.mend:
+        print(f"mend:  {error.mend}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""From the configuration to what a conversation needs: persona, facts, phrases, engines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.engines.contracts import Engines
+from appliance.flow.conversation import Desk
+from appliance.flow.phrases import render_all
+from appliance.flow.vad import Silero
+from appliance.knowledge import facts
+from appliance.terms.clock import Clock
+from appliance.terms.config import Config
+from appliance.terms.errors import ConfigError
+
+DEFAULTS = Path(__file__).parent / "defaults"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """Who answers: the business's name, the model's instructions, and the first words of a call."""
+
+    business: str
+    instructions: str
+    greeting: str
+
+
+def role(config: Config) -> Role:
+    """Raises ConfigError naming a persona or knowledge that cannot be read."""
+    persona = Path(config.agent.persona).expanduser() if config.agent.persona else DEFAULTS / "persona.md"
+    known = facts.load(
+        Path(config.agent.knowledge).expanduser() if config.agent.knowledge else DEFAULTS / "harbour-house.md"
+    )
+    manner = facts.read_text(persona, "agent.persona").strip()
+    try:
+        greeting = config.agent.greeting.format(business=known.business)
+    except (KeyError, IndexError, ValueError):
+        raise ConfigError(["agent.greeting: the only name it may use in braces is {business}"]) from None
+    return Role(business=known.business, instructions=f"{manner}\n\nThe facts:\n\n{known.text}", greeting=greeting)
+
+
+async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock) -> Desk:
+    """Once the engines are ready. Raises EngineError."""
+    return Desk(
+        engines=engines,
+        silero=Silero(),
+        phrases=await render_all(engines.tts, who.greeting),
+        instructions=who.instructions,
+        clock=clock,
+        max_tokens=config.llm.max_tokens,
+        max_pause_s=config.turns.max_pause_ms / 1000,
+        speculate=config.turns.speculate == "auto",
+    )

@@ -1,0 +1,1 @@
+"""What `frontdesk bench …` runs: measurements of the whole and of its parts."""

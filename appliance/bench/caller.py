@@ -1,0 +1,217 @@
+"""A test caller in a process of its own: `python -m appliance.bench.caller URL FOLDER [ID …]`, stock aiortc.
+
+Plays utterances over WebRTC and measures, from the audio alone, from its last voiced sample sent to the first voiced
+sample of the reply received (*voiced*: a 20 ms frame above −42 dBFS). Prints one JSON object. What the device says of
+its turns over the data channel is only used to tell fillers from replies and to judge the words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import av
+import numpy as np
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+
+from appliance.dsp import soundfile
+from appliance.terms.units import CAPTURE_RATE, FRAME_MS, FRAME_SAMPLES, Pcm, is_voiced
+
+from .utterances import Utterance, load
+
+QUIET_S = 1.5
+"""After so much silence the agent has said all it had to say."""
+GREETING_WITHIN_S = 5.0
+REPLY_WITHIN_S = 15.0
+BROKEN_S = 0.7
+"""A silence of this length inside a reply breaks it up."""
+POLL_S = 0.01
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """One utterance and what came of it; times in ms."""
+
+    id: str
+    ms: float | None = None
+    """Last voiced sample sent → first voiced sample of the reply received; None without a reply."""
+    cut_in: bool = False
+    filler: bool = False
+    longest_gap_ms: float = 0.0
+    right: bool = False
+    turn: dict[str, Any] = field(default_factory=dict)
+    """The device's own turn event."""
+
+
+class Mouth(MediaStreamTrack):
+    """Sends 20 ms every 20 ms: what it is given to say, else silence."""
+
+    kind = "audio"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last_voiced = 0.0
+        self._frames: deque[Pcm] = deque()
+        self._count = 0
+        self._start = 0.0
+
+    @property
+    def speaking(self) -> bool:
+        return bool(self._frames)
+
+    def say(self, pcm: Pcm) -> None:
+        """(n,) int16, 16 kHz mono."""
+        whole = np.pad(pcm, (0, -len(pcm) % FRAME_SAMPLES))
+        self._frames.extend(whole.reshape(-1, FRAME_SAMPLES))
+
+    async def recv(self) -> av.AudioFrame:
+        self._start = self._start or time.monotonic()
+        await asyncio.sleep(max(0.0, self._start + self._count * FRAME_MS / 1000 - time.monotonic()))
+        pcm = self._frames.popleft() if self._frames else np.zeros(FRAME_SAMPLES, np.int16)
+        if is_voiced(pcm):
+            self.last_voiced = time.monotonic()
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm)[None], format="s16", layout="mono")
+        frame.sample_rate = CAPTURE_RATE
+        frame.pts = self._count * FRAME_SAMPLES
+        frame.time_base = Fraction(1, CAPTURE_RATE)
+        self._count += 1
+        return frame
+
+
+class Ear:
+    """When voiced frames arrived. `listen` runs as long as the call."""
+
+    def __init__(self) -> None:
+        self.voiced: list[float] = []
+
+    async def listen(self, track: MediaStreamTrack) -> None:
+        try:
+            while True:
+                frame = await track.recv()
+                assert isinstance(frame, av.AudioFrame)
+                if is_voiced(frame.to_ndarray().ravel()):
+                    self.voiced.append(time.monotonic())
+        except MediaStreamError:
+            return
+
+    def after(self, moment: float) -> list[float]:
+        return [t for t in self.voiced if t > moment]
+
+    def quiet_for(self) -> float:
+        return time.monotonic() - self.voiced[-1] if self.voiced else 0.0
+
+
+class Caller:
+    """One call to the device at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._mouth = Mouth()
+        self._ear = Ear()
+        self._listening: asyncio.Task[None] | None = None
+        self._messages: list[tuple[float, dict[str, Any]]] = []
+
+    async def connect(self) -> None:
+        """Raises RuntimeError where the device refuses."""
+        self._peer.addTrack(self._mouth)
+        self._peer.on("track", self._on_track)
+        channel = self._peer.createDataChannel("events")
+        channel.on("message", lambda text: self._messages.append((time.monotonic(), json.loads(text))))
+        await self._peer.setLocalDescription(await self._peer.createOffer())
+        offer = {"sdp": self._peer.localDescription.sdp, "type": self._peer.localDescription.type}
+        async with aiohttp.ClientSession() as session, session.post(f"{self._url}/api/offer", json=offer) as response:
+            answer = await response.json()
+            if response.status != 200:
+                raise RuntimeError(f"the device answered {response.status}: {answer}")
+        await self._peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
+
+    async def close(self) -> None:
+        await self._peer.close()
+        if self._listening is not None:
+            await self._listening
+
+    async def hear_greeting(self) -> None:
+        """Until the agent has greeted and is silent."""
+        await self._until(lambda: bool(self._ear.voiced), GREETING_WITHIN_S)
+        await self._until(lambda: self._ear.quiet_for() >= QUIET_S, REPLY_WITHIN_S)
+
+    async def ask(self, utterance: Utterance) -> Asked:
+        """Say it, and hear the whole reply."""
+        asked = Asked(id=utterance.id)
+        began = time.monotonic()
+        self._mouth.say(soundfile.read(utterance.file))
+        await self._until(lambda: not self._mouth.speaking, soundfile.MAX_S)
+        said = self._mouth.last_voiced
+        asked.cut_in = any(t < said for t in self._ear.after(began))
+        await self._until(lambda: bool(self._ear.after(max(said, self._reply_since(began)))), REPLY_WITHIN_S)
+        await self._until(lambda: self._ear.quiet_for() >= QUIET_S and self._turn(began) is not None, REPLY_WITHIN_S)
+        turn = self._turn(began) or {}
+        asked.filler = self._reply_since(began) > 0.0
+        voiced = self._ear.after(max(said, self._reply_since(began)))
+        if voiced and turn.get("e2a_ms") is not None:
+            asked.ms = round((voiced[0] - said) * 1000, 1)
+            asked.longest_gap_ms = round(float(np.diff(voiced).max(initial=0.0)) * 1000, 1)
+        asked.turn = turn
+        asked.right = utterance.right(str(turn.get("reply") or ""))
+        return asked
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        self._listening = asyncio.create_task(self._ear.listen(track))
+
+    def _turn(self, since: float) -> dict[str, Any] | None:
+        """The device's last turn event of this question."""
+        turns = [m for at, m in self._messages if at > since and m["type"] == "turn"]
+        return turns[-1] if turns else None
+
+    def _reply_since(self, since: float) -> float:
+        """Where a filler was spoken: when the reply proper was captioned after it; else 0, everything is reply."""
+        fillers = [(at, m) for at, m in self._messages if at > since and m["type"] == "filler"]
+        if not fillers:
+            return 0.0
+        words = fillers[-1][1]["text"]
+        replies = [
+            at
+            for at, m in self._messages
+            if at > fillers[-1][0] and m["type"] == "caption" and m["who"] == "agent" and m["text"] != words
+        ]
+        return replies[0] if replies else time.monotonic()
+
+    async def _until(self, done: Callable[[], bool], within_s: float) -> None:
+        for _ in range(int(within_s / POLL_S)):
+            if done():
+                return
+            await asyncio.sleep(POLL_S)
+
+
+async def call(url: str, utterances: list[Utterance]) -> dict[str, Any]:
+    """One call in which all of them are asked."""
+    caller = Caller(url)
+    await caller.connect()
+    try:
+        await caller.hear_greeting()
+        return {"asked": [asdict(await caller.ask(utterance)) for utterance in utterances]}
+    finally:
+        await caller.close()
+
+
+def main() -> None:
+    url, folder, *ids = sys.argv[1:]
+    utterances = [u for u in load(Path(folder)) if not ids or u.id in ids]
+    order = {name: i for i, name in enumerate(ids)}
+    utterances.sort(key=lambda u: order.get(u.id, 0))
+    print(json.dumps(asyncio.run(call(url, utterances))))
+
+
+if __name__ == "__main__":
+    main()

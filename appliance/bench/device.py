@@ -1,0 +1,96 @@
+"""A device under test: `frontdesk run` as a process of its own, with what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.terms.errors import EngineDown
+
+READY_WITHIN_S = 120.0
+STOP_WITHIN_S = 20.0
+READY = "Frontdesk is ready: "
+TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    url: str
+    pid: int
+    ready_s: float
+    """From the process's start to its first answered call."""
+
+    def main_mb(self) -> float:
+        """Resident memory of the main process, in MB (10⁶ bytes)."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+
+    async def cpu_share(self, seconds: float) -> float:
+        """What it and its workers take of one core over so many seconds (0.02 = 2 %)."""
+        before = self._cpu_s()
+        await asyncio.sleep(seconds)
+        return round((self._cpu_s() - before) / seconds, 4)
+
+    def workers(self) -> dict[str, int]:
+        """The pids of its worker processes by engine."""
+        found: dict[str, int] = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                text = path.read_text()
+                name, fields = text[text.index("(") + 1 : text.rindex(")")], text[text.rindex(")") + 2 :].split()
+                if int(fields[1]) == self.pid and name.startswith("frontdesk-"):
+                    found[name.removeprefix("frontdesk-")] = int(text.split(" ", 1)[0])
+        return found
+
+    def _cpu_s(self) -> float:
+        total = 0.0
+        for pid in (self.pid, *self.workers().values()):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            total += (int(fields[11]) + int(fields[12])) * TICK_S
+        return total
+
+
+@contextlib.asynccontextmanager
+async def running(environ: dict[str, str] | None = None) -> AsyncIterator[Device]:
+    """A device on a free port of loopback, until the block ends. Raises EngineDown where it does not get ready."""
+    began = time.monotonic()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "appliance.app.cli", "run"),
+        env={**os.environ, "FRONTDESK_HTTP__PORT": "0", "FRONTDESK_HTTP__HOST": "127.0.0.1", **(environ or {})},
+        stdout=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    reading: asyncio.Task[bytes] | None = None
+    try:
+        url = await _ready(process.stdout)
+        ready_s = round(time.monotonic() - began, 2)
+        reading = asyncio.create_task(process.stdout.read())  # else the pipe fills up
+        yield Device(url=url, pid=process.pid, ready_s=ready_s)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), STOP_WITHIN_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        if reading is not None:
+            await reading
+
+
+async def _ready(stdout: asyncio.StreamReader) -> str:
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            while line := (await stdout.readline()).decode():
+                if line.startswith(READY):
+                    return line.removeprefix(READY).strip()
+    except TimeoutError:
+        pass
+    raise EngineDown("the device did not get ready", mend="Try `frontdesk check`, then `frontdesk run --verbose`.")

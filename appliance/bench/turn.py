@@ -1,0 +1,82 @@
+"""`frontdesk bench turn`: end of speech → reply, heard from outside over WebRTC on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from appliance.terms.errors import EngineError
+
+from .caller import BROKEN_S
+from .device import running
+from .utterances import Utterance, load
+
+IDLE_S = 10.0
+STAGGER_S = 1.7
+"""Callers start this far apart, so that they do not ask in step."""
+
+
+async def measure(folder: Path, *, callers: int, group: str, url: str | None) -> dict[str, Any]:
+    """Every caller asks every utterance of the group, each from another starting point.
+
+    Without `url`, a device is started for it and its own costs are measured before the calls.
+    """
+    utterances = [u for u in load(folder) if group in ("all", u.group)]
+    async with contextlib.AsyncExitStack() as stack:
+        costs: dict[str, Any] = {}
+        if url is None:
+            device = await stack.enter_async_context(running())
+            url = device.url
+            idle = await device.cpu_share(IDLE_S)
+            costs = {"device": {"ready_s": device.ready_s, "idle_cpu": idle, "main_mb": device.main_mb()}}
+        calls = [_call(url, folder, _rotated(utterances, i, callers), i * STAGGER_S) for i in range(callers)]
+        asked = [row for rows in await asyncio.gather(*calls) for row in rows]
+    return {"callers": callers, **summary(asked), **costs, "rows": asked}
+
+
+def summary(asked: list[dict[str, Any]]) -> dict[str, Any]:
+    """The figures of all rows; times are ms, medians and 95th percentiles over the answered ones."""
+    answered = [row for row in asked if row["ms"] is not None]
+    times = np.array([row["ms"] for row in answered] or [np.nan])
+    turns = [row["turn"] for row in answered]
+    parts = ("e2a_ms", "endpoint_ms", "stt_ms", "llm_ms", "tts_ms", "playout_ms")
+    return {
+        "asked": len(asked),
+        "answered": len(answered),
+        "p50_ms": _round(np.percentile(times, 50)),
+        "p95_ms": _round(np.percentile(times, 95)),
+        "max_ms": _round(times.max()),
+        "cut_in": sum(row["cut_in"] for row in asked),
+        "broken": sum(row["longest_gap_ms"] > BROKEN_S * 1000 for row in asked),
+        "fillers": sum(row["filler"] for row in asked),
+        "right": sum(row["right"] for row in asked),
+        "device_p50_ms": {part: _round(np.median([turn[part] for turn in turns] or [np.nan])) for part in parts},
+    }
+
+
+async def _call(url: str, folder: Path, utterances: list[Utterance], delay_s: float) -> list[dict[str, Any]]:
+    await asyncio.sleep(delay_s)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "appliance.bench.caller", url, str(folder), *(u.id for u in utterances)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    if process.returncode != 0:
+        raise EngineError(f"a caller failed with exit code {process.returncode}")
+    rows: list[dict[str, Any]] = json.loads(output)["asked"]
+    return rows
+
+
+def _rotated(utterances: list[Utterance], index: int, callers: int) -> list[Utterance]:
+    start = index * len(utterances) // callers
+    return utterances[start:] + utterances[:start]
+
+
+def _round(value: Any) -> float | None:
+    return None if np.isnan(value) else round(float(value), 1)

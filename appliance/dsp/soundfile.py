@@ -1,0 +1,57 @@
+"""Sound files in and out."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import av
+import numpy as np
+
+from appliance.terms.errors import BadInput
+from appliance.terms.units import CAPTURE_RATE, Pcm
+
+from .resample import samples
+
+MAX_S = 120.0
+
+
+def read(path: Path, *, rate: int = CAPTURE_RATE, max_s: float = MAX_S) -> Pcm:
+    """A sound file of any format, rate and channels as (n,) int16 mono at `rate`; bare `.g722` too.
+
+    Raises BadInput where it is missing, no sound file, empty, or longer than `max_s` (read no further than that).
+    """
+    try:
+        with av.open(str(path), format="g722" if path.suffix == ".g722" else None) as container:
+            if not container.streams.audio:
+                raise BadInput(f"{path}: there is no sound in it")
+            resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
+            pieces: list[Pcm] = []
+            count = 0
+            for frame in container.decode(audio=0):
+                for piece in resampler.resample(frame):
+                    pieces.append(samples(piece))
+                    count += len(pieces[-1])
+                if count > max_s * rate:
+                    raise BadInput(
+                        f"{path}: it is longer than {max_s:.0f} s, the longest that one turn may be",
+                        mend="Cut out the question, or play it to a call.",
+                    )
+            pieces.extend(samples(piece) for piece in resampler.resample(None))
+    except FileNotFoundError:
+        raise BadInput(f"{path}: there is no such file") from None
+    except (av.FFmpegError, OSError) as error:
+        raise BadInput(f"{path}: it is not a sound file that can be read ({error.strerror or error})") from error
+    pcm = np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
+    if not len(pcm):
+        raise BadInput(f"{path}: it holds no sound")
+    return pcm
+
+
+def write(path: Path, pcm: Pcm, rate: int) -> None:
+    """(n,) int16 mono as a WAV file."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(pcm.astype("<i2", copy=False).tobytes())

@@ -1,0 +1,71 @@
+"""What the flow asks of an engine, whoever it is: ours in a worker process, or a provider's.
+
+Every call raises EngineError (EngineDown, EngineLate, EngineFull) and nothing else. Leaving an iteration early, or
+cancelling the task that awaits, cancels the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from appliance.terms.units import Pcm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """What was said. `text` is empty where there was no speech."""
+
+    text: str
+    audio_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing said in a conversation, or the instructions it stands on."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+class Recogniser(Protocol):
+    async def transcribe(self, pcm: Pcm) -> Transcript:
+        """The words in (n,) int16, 16 kHz mono."""
+
+
+class LanguageModel(Protocol):
+    """Holds each call's conversation in its cache: what a request shares with the call's last one costs nothing."""
+
+    def generate(self, call: str, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[str, None]:
+        """The assistant's next message, a token at a time (a token's text may be empty)."""
+
+    async def prefill(self, call: str, messages: Sequence[Message]) -> None:
+        """Read the conversation ahead of the request that will need it."""
+
+    async def forget(self, call: str) -> None:
+        """The call is over: free its cache."""
+
+
+class Synthesiser(Protocol):
+    @property
+    def rate(self) -> int:
+        """Of the speech it makes, in Hz."""
+
+    def synthesise(self, text: str) -> AsyncGenerator[Pcm, None]:
+        """Speech for a clause, (n,) int16 mono a chunk."""
+
+
+class TurnDetector(Protocol):
+    async def end_probability(self, pcm: Pcm) -> float:
+        """How surely the speaker has finished, 0 to 1, by the sound of (n,) int16, 16 kHz mono."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engines:
+    """One of each: what a conversation works with."""
+
+    stt: Recogniser
+    llm: LanguageModel
+    tts: Synthesiser
+    sense: TurnDetector

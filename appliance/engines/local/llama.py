@@ -1,0 +1,271 @@
+"""The language model in a worker: llama.cpp's low-level API, all calls in one context and one decode batch.
+
+Sequence 0 holds the instructions (persona and knowledge), decoded once. A call gets a sequence of its own that starts
+as a copy of that prefix; a request carries the whole conversation, and what its tokens share with the call's sequence
+is never decoded again. So history is appended, an interrupted reply is trimmed to what was heard, and a call whose worker
+died is simply read anew.
+"""
+
+from __future__ import annotations
+
+import codecs
+import ctypes
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import llama_cpp as llama
+import numpy as np
+
+from appliance.workers.mailbox import Mailbox, Request
+
+PREFILL_BATCH = 64
+"""Prompt tokens of one request in one batch: the others' next tokens wait no longer than that takes."""
+MAX_BATCH = 512
+CONTEXT_TOKENS = 8192
+MAX_PIECE = 128
+PREFIX = 0
+
+
+@dataclass(slots=True)
+class Place:
+    """One call's place in the context: `tokens` are exactly those in its cache."""
+
+    id: int
+    tokens: list[int] = field(default_factory=list)
+    used: float = 0.0
+
+
+@dataclass(slots=True)
+class Job:
+    """One request being worked on. `prompt` is what is still to be decoded of it."""
+
+    request: Request
+    sequence: Place
+    prompt: deque[int]
+    left: int
+    text: codecs.IncrementalDecoder = field(default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace"))
+
+
+class Llama:
+    """`generate`: `{call, messages, max_tokens}` in, `{text}` parts out, one a token; `prefill`; `forget`."""
+
+    def __init__(self, model: str, prefix: str, calls: int, threads: int = 2, context: int = CONTEXT_TOKENS) -> None:
+        self._model = Model(model, threads=threads, sequences=calls + 1, context=context)
+        self._spare = [Place(id=i) for i in range(1, calls + 1)]
+        self._calls: dict[str, Place] = {}
+        self._jobs: list[Job] = []
+        self._room = context // (calls + 1)
+        self._prefix = self._model.tokens([("system", prefix)], answer=False)
+        if len(self._prefix) > self._room * 3 // 4:
+            raise ValueError(
+                f"persona and knowledge take {len(self._prefix)} tokens, and {self._room * 3 // 4} fit: shorten them"
+            )
+        self._model.decode_all(self._prefix, PREFIX)
+        self.facts: Mapping[str, Any] = {"prefix_tokens": len(self._prefix)}
+
+    def serve(self, mailbox: Mailbox) -> None:
+        """Work on every open request a token at a time, until EOFError."""
+        while True:
+            request = mailbox.take(wait=not self._jobs)
+            while request is not None:
+                self._begin(request, mailbox)
+                request = mailbox.take(wait=False)
+            self._drop_cancelled(mailbox)
+            if self._jobs:
+                self._step(mailbox)
+
+    # --- requests
+
+    def _begin(self, request: Request, mailbox: Mailbox) -> None:
+        if mailbox.cancelled(request):
+            mailbox.error(request, "cancelled")
+        elif time.monotonic() > request.deadline:
+            mailbox.error(request, "its deadline passed while it waited", late=True)
+        elif request.op == "forget":
+            self._forget(str(request.arguments["call"]))
+            mailbox.done(request)
+        elif request.op in ("generate", "prefill"):
+            self._open(request, mailbox)
+        else:
+            mailbox.error(request, f"unknown operation {request.op!r}")
+
+    def _open(self, request: Request, mailbox: Mailbox) -> None:
+        call = str(request.arguments["call"])
+        for job in [job for job in self._jobs if job.request.arguments["call"] == call]:
+            self._jobs.remove(job)  # a call has one conversation: its newer request takes the place of the older
+            mailbox.error(job.request, "a newer request of the same call came")
+        answer = request.op == "generate"
+        left = int(request.arguments.get("max_tokens", 0)) if answer else 0
+        tokens = self._model.tokens(request.arguments["messages"], answer=answer)
+        if len(tokens) + left > self._room:
+            mailbox.error(request, f"a conversation of {len(tokens)} tokens does not fit {self._room}", full=True)
+            return
+        sequence = self._sequence(call)
+        if sequence is None:
+            mailbox.error(request, "every sequence is taken", full=True)
+            return
+        keep = self._reuse(sequence, tokens)
+        self._jobs.append(Job(request=request, sequence=sequence, prompt=deque(tokens[keep:]), left=left))
+
+    def _sequence(self, call: str) -> Place | None:
+        """The call's sequence; a free one for a new call, else the one unused for longest."""
+        if call not in self._calls:
+            if not self._spare:
+                busy = {job.sequence.id for job in self._jobs}
+                idle = [(s.used, name) for name, s in self._calls.items() if s.id not in busy]
+                if not idle:
+                    return None
+                self._forget(min(idle)[1])
+            self._calls[call] = self._spare.pop()
+        self._calls[call].used = time.monotonic()
+        return self._calls[call]
+
+    def _reuse(self, sequence: Place, tokens: Sequence[int]) -> int:
+        """Leave in the cache what `tokens` shares with it; how many that is. At least one token stays to decode."""
+        if not sequence.tokens:
+            shared = min(_common(self._prefix, tokens), len(tokens) - 1)
+            self._model.copy(PREFIX, sequence.id, shared)
+        else:
+            shared = min(_common(sequence.tokens, tokens), len(tokens) - 1)
+            self._model.trim(sequence.id, shared)
+        sequence.tokens = list(tokens[:shared])
+        return shared
+
+    def _forget(self, call: str) -> None:
+        sequence = self._calls.pop(call, None)
+        if sequence is not None:
+            self._jobs = [job for job in self._jobs if job.sequence is not sequence]
+            self._model.trim(sequence.id, 0)
+            self._spare.append(Place(id=sequence.id))
+
+    def _drop_cancelled(self, mailbox: Mailbox) -> None:
+        for job in [job for job in self._jobs if mailbox.cancelled(job.request)]:
+            self._jobs.remove(job)
+            mailbox.error(job.request, "cancelled")
+
+    # --- decoding
+
+    def _step(self, mailbox: Mailbox) -> None:
+        """One batch: every job's next token, or the next piece of its prompt; then what they say next."""
+        batch: list[tuple[int, int, int, bool]] = []
+        asked: list[tuple[Job, int]] = []
+        share = max(1, min(PREFILL_BATCH, MAX_BATCH // len(self._jobs)))
+        for job in self._jobs:
+            for _ in range(min(share, len(job.prompt))):
+                token = job.prompt.popleft()
+                batch.append((token, len(job.sequence.tokens), job.sequence.id, not job.prompt))
+                job.sequence.tokens.append(token)
+            if not job.prompt:
+                asked.append((job, len(batch) - 1))
+        self._model.decode(batch)
+        for job, index in asked:
+            self._answer(job, index, mailbox)
+
+    def _answer(self, job: Job, index: int, mailbox: Mailbox) -> None:
+        token = self._model.likeliest(index) if job.left else self._model.end
+        if self._model.ends(token):
+            self._jobs.remove(job)
+            mailbox.done(job.request)
+            return
+        mailbox.part(job.request, {"text": job.text.decode(self._model.piece(token))})
+        job.left -= 1
+        if job.left:
+            job.prompt.append(token)
+        else:
+            self._jobs.remove(job)
+            mailbox.done(job.request)
+
+
+class Model:
+    """llama.cpp's context as we use it: tokens, positions and sequences, and nothing of calls."""
+
+    def __init__(self, path: str, *, threads: int, sequences: int, context: int) -> None:
+        llama.llama_log_set(_silent, ctypes.c_void_p(0))
+        llama.llama_backend_init()
+        model = llama.llama_model_load_from_file(path.encode(), llama.llama_model_default_params())
+        if not model:
+            raise ValueError(f"{path} is not a model that llama.cpp can load")
+        parameters = llama.llama_context_default_params()
+        parameters.n_ctx = context
+        parameters.n_batch = MAX_BATCH
+        parameters.n_seq_max = sequences
+        parameters.n_threads = parameters.n_threads_batch = threads
+        parameters.kv_unified = True  # else every sequence gets n_ctx / n_seq_max, the prefix included
+        self._context = llama.llama_init_from_model(model, parameters)
+        if not self._context:
+            raise ValueError(f"{path} has no room for a context of {context} tokens")
+        self._memory = llama.llama_get_memory(self._context)
+        self._vocabulary = llama.llama_model_get_vocab(model)
+        self._size = llama.llama_vocab_n_tokens(self._vocabulary)
+        self._template = llama.llama_model_chat_template(model, None)
+        self._batch = llama.llama_batch_init(MAX_BATCH, 0, 1)
+        self.end = int(llama.llama_vocab_eot(self._vocabulary))
+
+    def tokens(self, messages: Iterable[Sequence[str]], *, answer: bool) -> list[int]:
+        """A conversation of (role, text) as tokens, by the model's own chat template; `answer` opens the reply."""
+        pairs = [(role.encode(), text.replace("\0", " ").encode()) for role, text in messages]
+        chat = (llama.llama_chat_message * len(pairs))(*(llama.llama_chat_message(*pair) for pair in pairs))
+        size = 1024 + 2 * sum(len(role) + len(text) + 64 for role, text in pairs)
+        text = ctypes.create_string_buffer(size)
+        length = llama.llama_chat_apply_template(self._template, chat, len(pairs), answer, text, size)
+        if not 0 <= length <= size:
+            raise ValueError("the model's chat template is not one that llama.cpp knows")
+        tokens = (llama.llama_token * (length + 16))()
+        count = llama.llama_tokenize(self._vocabulary, text.raw[:length], length, tokens, len(tokens), False, True)
+        return list(tokens[:count])
+
+    def decode_all(self, tokens: Sequence[int], sequence: int) -> None:
+        """Put a whole prompt into an empty sequence."""
+        for start in range(0, len(tokens), MAX_BATCH):
+            piece = tokens[start : start + MAX_BATCH]
+            self.decode([(token, start + i, sequence, False) for i, token in enumerate(piece)])
+
+    def decode(self, items: Sequence[tuple[int, int, int, bool]]) -> None:
+        """One batch of (token, position, sequence, wants logits). Raises RuntimeError where llama.cpp fails."""
+        batch = self._batch
+        batch.n_tokens = len(items)
+        for i, (token, position, sequence, logits) in enumerate(items):
+            batch.token[i], batch.pos[i], batch.logits[i] = token, position, logits
+            batch.n_seq_id[i] = 1
+            batch.seq_id[i][0] = sequence
+        if (code := llama.llama_decode(self._context, batch)) != 0:
+            raise RuntimeError(f"llama_decode returned {code} for a batch of {len(items)}")
+
+    def likeliest(self, index: int) -> int:
+        """The likeliest token after the batch's item `index`."""
+        logits = llama.llama_get_logits_ith(self._context, index)
+        return int(np.ctypeslib.as_array(logits, (self._size,)).argmax())
+
+    def ends(self, token: int) -> bool:
+        """Does this token end a message?"""
+        return bool(llama.llama_vocab_is_eog(self._vocabulary, token))
+
+    def piece(self, token: int) -> bytes:
+        """The token's bytes; a character may be spread over several tokens."""
+        buffer = ctypes.create_string_buffer(MAX_PIECE)
+        length = llama.llama_token_to_piece(self._vocabulary, token, buffer, MAX_PIECE, 0, False)
+        return buffer.raw[: max(0, length)]
+
+    def copy(self, source: int, target: int, tokens: int) -> None:
+        """Let an empty sequence share the first `tokens` of another."""
+        llama.llama_memory_seq_cp(self._memory, source, target, 0, tokens)
+
+    def trim(self, sequence: int, tokens: int) -> None:
+        """Forget all of a sequence after its first `tokens`."""
+        llama.llama_memory_seq_rm(self._memory, sequence, tokens, -1)
+
+
+def _common(left: Sequence[int], right: Sequence[int]) -> int:
+    """How many tokens two sequences begin with alike."""
+    for i, (a, b) in enumerate(zip(left, right, strict=False)):
+        if a != b:
+            return i
+    return min(len(left), len(right))
+
+
+@llama.llama_log_callback  # type: ignore[untyped-decorator]
+def _silent(level: int, text: bytes, user_data: object) -> None:
+    """llama.cpp prints pages of model facts; what matters comes back as errors."""

@@ -1,0 +1,93 @@
+"""The engines as the main process sees them: contracts on one side, a worker's wire on the other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+import numpy as np
+
+from appliance.engines.contracts import Message, Transcript
+from appliance.terms.errors import EngineDown
+from appliance.terms.units import CAPTURE_RATE, Pcm
+from appliance.workers.supervisor import Worker
+
+STT_DEADLINE_S = 10.0
+LLM_DEADLINE_S = 30.0
+TTS_DEADLINE_S = 10.0
+SENSE_DEADLINE_S = 1.0
+FORGET_DEADLINE_S = 5.0
+
+
+class LocalRecogniser:
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    async def transcribe(self, pcm: Pcm) -> Transcript:
+        text = ""
+        request = self._worker.stream("transcribe", {}, _bytes(pcm), deadline_s=STT_DEADLINE_S)
+        async with aclosing(request) as parts:
+            async for part in parts:
+                text = str(part.meta["text"])
+        return Transcript(text=text, audio_s=len(pcm) / CAPTURE_RATE)
+
+
+class LocalLanguageModel:
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    async def generate(self, call: str, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[str, None]:
+        arguments = {"call": call, "messages": [[m.role, m.text] for m in messages], "max_tokens": max_tokens}
+        request = self._worker.stream("generate", arguments, deadline_s=LLM_DEADLINE_S)
+        async with aclosing(request) as parts:
+            async for part in parts:
+                yield str(part.meta["text"])
+
+    async def prefill(self, call: str, messages: Sequence[Message]) -> None:
+        arguments = {"call": call, "messages": [[m.role, m.text] for m in messages]}
+        async with aclosing(self._worker.stream("prefill", arguments, deadline_s=LLM_DEADLINE_S)) as parts:
+            async for _ in parts:
+                pass
+
+    async def forget(self, call: str) -> None:
+        if not self._worker.is_ready:
+            return  # a dead worker has forgotten already
+        async with aclosing(self._worker.stream("forget", {"call": call}, deadline_s=FORGET_DEADLINE_S)) as parts:
+            async for _ in parts:
+                pass
+
+
+class LocalSynthesiser:
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    @property
+    def rate(self) -> int:
+        """Known once the worker was ready for the first time; EngineDown before."""
+        if "rate" not in self._worker.facts:
+            raise EngineDown("tts has not started yet")
+        return int(self._worker.facts["rate"])
+
+    async def synthesise(self, text: str) -> AsyncGenerator[Pcm, None]:
+        request = self._worker.stream("synthesise", {"text": text}, deadline_s=TTS_DEADLINE_S)
+        async with aclosing(request) as parts:
+            async for part in parts:
+                yield np.frombuffer(part.data, np.dtype("<i2"))
+
+
+class LocalTurnDetector:
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    async def end_probability(self, pcm: Pcm) -> float:
+        if not self._worker.is_ready:
+            raise EngineDown("sense is not ready")  # nobody waits for it: pauses and words decide alone
+        probability = 0.5
+        async with aclosing(self._worker.stream("end", {}, _bytes(pcm), deadline_s=SENSE_DEADLINE_S)) as parts:
+            async for part in parts:
+                probability = float(part.meta["probability"])
+        return probability
+
+
+def _bytes(pcm: Pcm) -> bytes:
+    return pcm.astype("<i2", copy=False).tobytes()

@@ -1,0 +1,1 @@
+"""One conversation: from a line's frames to a line's frames."""

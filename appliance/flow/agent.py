@@ -1,0 +1,53 @@
+"""Who answers: the instructions, this call's history, and the language model's words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from appliance.engines.contracts import LanguageModel, Message
+
+MOST_TURNS = 12
+KEPT_TURNS = 6
+"""History is cut from 12 turns to 6 at once, so that the re-reading it costs comes seldom."""
+
+
+class Agent:
+    """One call's memory. A reply that is only being prepared leaves no trace; `settle` makes it history."""
+
+    def __init__(self, llm: LanguageModel, call: str, instructions: str, *, max_tokens: int) -> None:
+        self._llm = llm
+        self._call = call
+        self._instructions = Message("system", instructions)
+        self._max_tokens = max_tokens
+        self._history: list[Message] = []
+
+    async def reply(self, words: str) -> AsyncGenerator[str, None]:
+        """The reply to `words`, a token at a time. Raises EngineError."""
+        messages = [self._instructions, *self._history, Message("user", plain(words))]
+        tokens = self._llm.generate(self._call, messages, max_tokens=self._max_tokens)
+        async with aclosing(tokens):
+            async for token in tokens:
+                yield token
+
+    def settle(self, words: str, heard: str) -> None:
+        """A turn is over: what the caller said, and what they heard of the reply."""
+        self._history.append(Message("user", plain(words)))
+        if heard:
+            self._history.append(Message("assistant", heard))
+        if sum(m.role == "user" for m in self._history) > MOST_TURNS:
+            turns = [i for i, m in enumerate(self._history) if m.role == "user"]
+            del self._history[: turns[-KEPT_TURNS]]
+
+    async def prepare(self) -> None:
+        """Let the model read the history before the next turn needs it. Raises EngineError."""
+        await self._llm.prefill(self._call, [self._instructions, *self._history])
+
+    async def forget(self) -> None:
+        """The call is over. Raises EngineError."""
+        await self._llm.forget(self._call)
+
+
+def plain(words: str) -> str:
+    """A caller's words may not speak the chat template's own language."""
+    return words.replace("<|", "< |").replace("|>", "| >")

@@ -1,0 +1,108 @@
+"""Speech to the line at the door's pace, so that it can be silenced at once and we know what was heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from appliance.dsp.resample import Resampler
+from appliance.terms.clock import Clock
+from appliance.terms.line import Line
+from appliance.terms.units import FRAME_MS, Pcm, is_voiced
+
+DUCKED = 0.25
+"""−12 dB: the agent lowers its voice while somebody may be interrupting."""
+POLL_S = FRAME_MS / 2000
+DOOR_STUCK_S = 5.0
+
+
+@dataclass(slots=True, kw_only=True)
+class _Clause:
+    text: str
+    start: int
+    """Position of its first sample in all speech handed to the line, in samples at the line's rate."""
+    samples: int = 0
+
+
+class Playout:
+    """One call's loudspeaker. Speeches follow each other: `begin`, `play` …, `drain`; `stop` silences it."""
+
+    def __init__(self, line: Line, clock: Clock) -> None:
+        self.ducked = False
+        self._line = line
+        self._clock = clock
+        self._frame = line.rate_out * FRAME_MS // 1000
+        self._handed = 0
+        self._clauses: list[_Clause] = []
+        self._resampler: Resampler | None = None
+        self._rest = np.zeros(0, np.int16)
+        self._on_voice: Callable[[float], None] | None = None
+        self._active = False
+
+    @property
+    def audible(self) -> bool:
+        """Is speech being heard, or about to be?"""
+        return self._active and bool(self._clauses)
+
+    def begin(self, rate: int, on_voice: Callable[[float], None] | None = None) -> None:
+        """A new speech at `rate` Hz. `on_voice` is told when its first voiced frame goes to the door."""
+        self._clauses = []
+        self._resampler = Resampler(rate, self._line.rate_out)
+        self._rest = np.zeros(0, np.int16)
+        self._on_voice = on_voice
+        self._active = True
+        self._handed = self._line.played_samples + self._queued()
+
+    async def play(self, pcm: Pcm, text: str = "") -> None:
+        """Queue (n,) int16, waiting for the door's pace; `text` where a new clause starts with it."""
+        assert self._resampler is not None, "begin comes before play"
+        if text or not self._clauses:
+            self._clauses.append(_Clause(text=text, start=self._handed + len(self._rest)))
+        await self._hand_over(self._resampler.feed(pcm))
+
+    async def drain(self) -> None:
+        """Wait until everything that was played has been heard."""
+        if self._resampler is not None:
+            await self._hand_over(self._resampler.finish(), last=True)
+        stuck_at = self._clock.now() + self._line.queued_ms / 1000 + DOOR_STUCK_S
+        while self._line.queued_ms > 0 and self._clock.now() < stuck_at:  # noqa: ASYNC110 - the door tells nobody
+            await asyncio.sleep(POLL_S)
+        self._active = False
+
+    def stop(self) -> str:
+        """Silence at once. Returns the words that were heard."""
+        heard = self.heard()
+        self._line.flush()
+        self._active = False
+        self._rest = np.zeros(0, np.int16)
+        return heard
+
+    def heard(self) -> str:
+        """The words of this speech that have left for the caller, a clause in the air counted by its share."""
+        played = self._line.played_samples
+        words: list[str] = []
+        for clause in self._clauses:
+            share = (played - clause.start) / clause.samples if clause.samples else 0.0
+            parts = clause.text.split()
+            words += parts[: round(max(0.0, min(1.0, share)) * len(parts))]
+        return " ".join(words)
+
+    async def _hand_over(self, pcm: Pcm, *, last: bool = False) -> None:
+        if self._clauses:
+            self._clauses[-1].samples += len(pcm)
+        self._rest = np.concatenate([self._rest, pcm])
+        while len(self._rest) >= self._frame or (last and len(self._rest)):
+            while self._line.queued_ms >= self._line.lead_ms:  # noqa: ASYNC110 - the door tells nobody
+                await asyncio.sleep(POLL_S)
+            frame, self._rest = self._rest[: self._frame], self._rest[self._frame :]
+            if self._on_voice is not None and is_voiced(frame):
+                self._on_voice(self._clock.now())
+                self._on_voice = None
+            self._line.play((frame * DUCKED).astype(np.int16) if self.ducked else frame)
+            self._handed += len(frame)
+
+    def _queued(self) -> int:
+        return int(self._line.queued_ms * self._line.rate_out / 1000)

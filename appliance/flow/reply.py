@@ -1,0 +1,156 @@
+"""One reply in the making: transcript → tokens → clauses → speech, each stage overlapping the next.
+
+It may be begun before the turn is known to be over. Until `commit`, it goes no further than it was told to: to the
+transcript, or to the first clause's speech; nothing of it is heard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+
+from appliance.engines.contracts import Engines
+from appliance.terms.clock import Clock
+from appliance.terms.errors import EngineError
+from appliance.terms.units import CAPTURE_RATE, Pcm
+
+from .agent import Agent
+from .chunker import Chunker
+from .timeline import Timeline
+
+CLAUSES_AHEAD = 4
+"""Clauses that may wait for synthesis, and pieces of speech that may wait for playout; then the stage before waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """A piece of a reply's sound, (n,) int16 mono at the synthesiser's rate; `text` with a clause's first piece."""
+
+    text: str
+    pcm: Pcm
+
+
+class Reply:
+    """Begun by `start`, heard through `speech`, taken back by `drop`."""
+
+    def __init__(self, engines: Engines, agent: Agent, clock: Clock, timeline: Timeline) -> None:
+        self.timeline = timeline
+        self.transcript: str | None = None
+        self.text = ""
+        """What the language model has said so far."""
+        self.tokens = 0
+        self.audio_s = 0.0
+        self._engines = engines
+        self._agent = agent
+        self._clock = clock
+        self._committed = asyncio.Event()
+        self._clauses: asyncio.Queue[str | None] = asyncio.Queue(CLAUSES_AHEAD)
+        self._speech: asyncio.Queue[Speech | None] = asyncio.Queue(CLAUSES_AHEAD)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, heard: Pcm | str, *, ahead: bool, on_transcript: Callable[[str], None]) -> None:
+        """Work on (n,) int16 16 kHz sound, or on typed words. `ahead`: as far as the first clause before `commit`."""
+        self._task = asyncio.create_task(self._run(heard, ahead, on_transcript), name="reply")
+        self._task.add_done_callback(_seen)
+
+    def commit(self) -> None:
+        """The turn is over: go all the way."""
+        self._committed.set()
+
+    @property
+    def committed(self) -> bool:
+        return self._committed.is_set()
+
+    def drop(self) -> None:
+        """Nobody wants this reply any more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def wait(self) -> None:
+        """Until its task has ended, however it ended."""
+        if self._task is not None:
+            with suppress(asyncio.CancelledError, EngineError):
+                await self._task
+
+    async def speech(self) -> AsyncIterator[Speech]:
+        """The reply's sound. Raises the EngineError that ended it early."""
+        assert self._task is not None
+        while True:
+            get = asyncio.create_task(self._speech.get())
+            try:
+                await asyncio.wait({get, self._task}, return_when=asyncio.FIRST_COMPLETED)
+                if not get.done() and self._speech.empty():
+                    self._task.result()  # raises what ended it
+                    return
+                piece = await get
+            finally:
+                get.cancel()
+            if piece is None:
+                return
+            yield piece
+
+    async def _run(self, heard: Pcm | str, ahead: bool, on_transcript: Callable[[str], None]) -> None:
+        self.transcript = heard if isinstance(heard, str) else await self._recognise(heard)
+        self.timeline.transcript = self._clock.now()
+        on_transcript(self.transcript)
+        if not self.transcript:
+            await self._speech.put(None)
+            return
+        if not ahead:
+            await self._committed.wait()
+        stages = [asyncio.create_task(self._think()), asyncio.create_task(self._speak())]
+        try:
+            await asyncio.gather(*stages)
+        finally:
+            for stage in stages:
+                stage.cancel()
+            await asyncio.gather(*stages, return_exceptions=True)
+
+    async def _recognise(self, pcm: Pcm) -> str:
+        self.timeline.began["stt"] = self._clock.now()
+        self.audio_s = len(pcm) / CAPTURE_RATE
+        transcript = await self._engines.stt.transcribe(pcm)
+        self.timeline.ended["stt"] = self._clock.now()
+        return transcript.text
+
+    async def _think(self) -> None:
+        assert self.transcript is not None
+        chunker = Chunker()
+        self.timeline.began["llm"] = self._clock.now()
+        async with aclosing(self._agent.reply(self.transcript)) as tokens:
+            async for token in tokens:
+                self.tokens += 1
+                self.text += token
+                for clause in chunker.feed(token):
+                    await self._put(clause)
+                self.timeline.ended["llm"] = self._clock.now()
+        for clause in chunker.finish():
+            await self._put(clause)
+        await self._clauses.put(None)
+
+    async def _put(self, clause: str) -> None:
+        if self.timeline.clause is None:
+            self.timeline.clause = self._clock.now()
+        await self._clauses.put(clause)
+
+    async def _speak(self) -> None:
+        while (clause := await self._clauses.get()) is not None:
+            self.timeline.began.setdefault("tts", self._clock.now())
+            text = clause
+            async with aclosing(self._engines.tts.synthesise(clause)) as pieces:
+                async for pcm in pieces:
+                    self.timeline.ended["tts"] = self._clock.now()
+                    if self.timeline.pcm is None:
+                        self.timeline.pcm = self._clock.now()
+                    await self._speech.put(Speech(text=text, pcm=pcm))
+                    text = ""
+            await self._committed.wait()  # one clause is enough to start with; the rest may never be needed
+        await self._speech.put(None)
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """A reply that was dropped, or failed before anybody listened, is no news to the event loop."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,1 @@
+"""What weights there are, where they come from, whether they are whole."""

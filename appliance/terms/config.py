@@ -1,0 +1,85 @@
+"""What the owner can set: the sections and keys of `frontdesk.toml`, with their defaults and bounds.
+
+Plain dataclasses; `app.settings` fills them from the file and the environment and checks the bounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le, Len
+
+Name = Annotated[str, Len(1, 200)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpConfig:
+    host: Name = "127.0.0.1"
+    port: Annotated[int, Ge(0), Le(65535)] = 8080
+    """0 picks a free port, which `frontdesk run` prints."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsConfig:
+    dir: str = ""
+    """Where the weights lie; empty = beside the manifest of a checkout, else `$XDG_DATA_HOME/frontdesk/models`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SttConfig:
+    model: Name = "whisper-tiny.en"
+    threads: Annotated[int, Ge(1), Le(64)] = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlmConfig:
+    model: Name = "qwen2.5-0.5b"
+    threads: Annotated[int, Ge(1), Le(64)] = 2
+    max_tokens: Annotated[int, Ge(8), Le(1024)] = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TtsConfig:
+    voice: Name = "en_US-joe-medium"
+    threads: Annotated[int, Ge(1), Le(64)] = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentConfig:
+    persona: str = ""
+    """A text file that says how the agent speaks; empty = ours."""
+    knowledge: str = ""
+    """A text file or folder of `.md` and `.txt` that says what it knows; empty = Harbour House."""
+    greeting: str = "Hello, this is {business}. How can I help you?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsConfig:
+    calls: Annotated[int, Ge(1), Le(64)] = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnsConfig:
+    max_pause_ms: Annotated[int, Ge(500), Le(5000)] = 1100
+    """A pause of this length ends a turn whatever the words and the voice suggest."""
+    speculate: Literal["auto", "off"] = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebrtcConfig:
+    ice_servers: Annotated[list[str], Len(0, 8)] = field(default_factory=list)
+    """STUN and TURN URLs; empty = none, nothing outside the network is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    http: HttpConfig = field(default_factory=HttpConfig)
+    models: ModelsConfig = field(default_factory=ModelsConfig)
+    stt: SttConfig = field(default_factory=SttConfig)
+    llm: LlmConfig = field(default_factory=LlmConfig)
+    tts: TtsConfig = field(default_factory=TtsConfig)
+    agent: AgentConfig = field(default_factory=AgentConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    turns: TurnsConfig = field(default_factory=TurnsConfig)
+    webrtc: WebrtcConfig = field(default_factory=WebrtcConfig)

@@ -1,0 +1,174 @@
+"""Everything that happens, as facts.
+
+Conversations, engines and doors emit these; telemetry, pages and tests listen. Times named `_ms` are milliseconds;
+`stages` and the parts of a turn count from the caller's last speech frame (zero), negative = hidden in speech.
+`as_json` gives the form that leaves the process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+
+class State(StrEnum):
+    """What a call is doing: one word, the same on every page."""
+
+    WAITING = "waiting"
+    LISTENING = "listening"
+    THINKING = "thinking"
+    SPEAKING = "speaking"
+    TROUBLE = "trouble"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStarted:
+    call: str
+    door: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded:
+    call: str
+    door: str
+    reason: str
+    duration_s: float
+    turns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChanged:
+    call: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caption:
+    """Words as they are said, by the `caller` or the `agent`.
+
+    The caller's replaces the turn's earlier one (empty text takes it back); the agent's is one clause of the reply,
+    told as it begins to play for `duration_ms`. Turn 0 is the greeting.
+    """
+
+    call: str
+    turn: int
+    who: Literal["caller", "agent"]
+    text: str
+    stable: bool = True
+    duration_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyHeard:
+    """The caller interrupted: this much of the reply was heard."""
+
+    call: str
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillerSpoken:
+    """The reply is late; a filler was begun instead, or an apology for a reply that will not come."""
+
+    call: str
+    turn: int
+    text: str
+    apology: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineChanged:
+    """A worker became ready, died or was given up for now."""
+
+    engine: str
+    ready: bool
+    restarts: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    start_ms: float
+    end_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where each stage was computed: `local`, or a provider's name."""
+
+    stt: str = "local"
+    llm: str = "local"
+    tts: str = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """The line's quality as the door measures it; null what it cannot."""
+
+    rtt_ms: float | None = None
+    jitter_ms: float | None = None
+    loss_in: float | None = None
+    loss_out: float | None = None
+    buffer_ms: float | None = None
+    concealed_ms: float | None = None
+    bitrate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnEnded:
+    """One turn, whole (the design's turn event). The five parts sum to `e2a_ms`, which is null without a reply."""
+
+    call: str
+    door: str
+    turn: int
+    ts: str
+    transcript: str | None
+    reply: str | None
+    interrupted: bool
+    e2a_ms: float | None
+    endpoint_ms: float | None
+    stt_ms: float | None
+    llm_ms: float | None
+    tts_ms: float | None
+    playout_ms: float | None
+    filler_ms: float | None
+    stages: dict[str, Span]
+    speculated: str
+    speculations: int
+    hidden_ms: float
+    wasted_tokens: int
+    stt_audio_s: float
+    llm_tokens: int
+    llm_tok_s: float | None
+    route: Route
+    why: str | None
+    network: Network | None
+
+
+Event = CallStarted | CallEnded | StateChanged | Caption | ReplyHeard | FillerSpoken | EngineChanged | TurnEnded
+
+NAMES: dict[type, str] = {
+    CallStarted: "call.started",
+    CallEnded: "call.ended",
+    StateChanged: "state",
+    Caption: "caption",
+    ReplyHeard: "heard",
+    FillerSpoken: "filler",
+    EngineChanged: "engine",
+    TurnEnded: "turn",
+}
+
+
+def as_json(event: Event) -> dict[str, Any]:
+    """The event as plain JSON values, with its `type`."""
+    return {"type": NAMES[type(event)], **_plain(event)}
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,17 @@
+"""One frame of captured sound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .units import Pcm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """20 ms of a caller's voice."""
+
+    pcm: Pcm
+    """(320,) int16, 16 kHz mono."""
+    at: float
+    """When its last sample arrived, in seconds of the monotonic clock."""

@@ -1,0 +1,230 @@
+"""The parent's side: one `Worker` keeps one engine's process alive and carries requests to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import socket
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any
+
+from appliance.terms.errors import EngineDown, EngineError, EngineFull, EngineLate
+from appliance.terms.events import EngineChanged
+
+from .wire import Decoder, Kind, Message, WireError, encode
+
+log = logging.getLogger(__name__)
+
+BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0)
+"""Waits before the first, second, … restart in a row; a worker that lived `SETTLED_S` starts over."""
+SETTLED_S = 30.0
+STOP_S = 2.0
+RECEIVE_BYTES = 1 << 16
+
+
+class _Pending:
+    """A request in flight. Its queue is bounded by the answer's own length (max_tokens, a clause)."""
+
+    def __init__(self) -> None:
+        self.answers: asyncio.Queue[Message | None] = asyncio.Queue()  # None: the worker died
+
+
+class Worker:
+    """One engine's process: started, restarted with back-off while calls go on, stopped.
+
+    `stream` sends a request and yields its parts; at most `max_pending` are in flight, one more raises EngineFull.
+    A request whose worker dies before its first part is sent once more to the next one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        entry: str,
+        options: Mapping[str, Any],
+        *,
+        emit: Callable[[EngineChanged], None],
+        max_pending: int = 16,
+    ) -> None:
+        self.name = name
+        self.restarts = 0
+        self.facts: Mapping[str, Any] = {}
+        self.failure = ""
+        """Why it last died or could not start; empty while it is ready."""
+        self.pid: int | None = None
+        self._entry = entry
+        self._options = options
+        self._emit = emit
+        self._max_pending = max_pending
+        self._pending: dict[int, _Pending] = {}
+        self._ids = itertools.count(1)
+        self._ready = asyncio.Event()
+        self._writer: asyncio.StreamWriter | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self._ready.is_set()
+
+    async def start(self) -> None:
+        """Start the process, and keep it alive. Does not wait until it is ready."""
+        self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.name}")
+
+    async def stop(self) -> None:
+        """End the process and whatever waits for it."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+
+    async def wait_ready(self, timeout_s: float) -> None:
+        """Returns once it is warm. Raises EngineDown with its last failure after `timeout_s`."""
+        try:
+            await asyncio.wait_for(self._ready.wait(), timeout_s)
+        except TimeoutError:
+            raise EngineDown(f"{self.name} is not ready: {self.failure or 'still starting'}") from None
+
+    async def stream(
+        self, op: str, arguments: Mapping[str, Any], data: bytes = b"", *, deadline_s: float
+    ) -> AsyncGenerator[Message, None]:
+        """Send a request and yield its parts. Leaving the iteration early cancels it.
+
+        Raises EngineDown, EngineLate (`deadline_s` seconds from now), EngineFull or EngineError.
+        """
+        deadline = time.monotonic() + deadline_s
+        meta = {"op": op, "deadline": deadline, **arguments}
+        for attempt in (1, 2):
+            parts = 0
+            try:
+                await self.wait_ready(max(0.0, deadline - time.monotonic()))
+                async with contextlib.aclosing(self._request(meta, data, deadline)) as answers:
+                    async for part in answers:
+                        parts += 1
+                        yield part
+                return
+            except _Died:
+                if parts or attempt == 2:
+                    raise EngineDown(f"{self.name} died while it worked on a request") from None
+
+    async def _request(self, meta: Mapping[str, Any], data: bytes, deadline: float) -> AsyncGenerator[Message, None]:
+        if len(self._pending) >= self._max_pending:
+            raise EngineFull(f"{self.name} already has {self._max_pending} requests")
+        request, pending = next(self._ids), _Pending()
+        self._pending[request] = pending
+        finished = False
+        try:
+            self._send(Message(kind=Kind.REQUEST, request=request, meta=meta, data=data))
+            while True:
+                try:
+                    async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                        answer = await pending.answers.get()
+                except TimeoutError:
+                    raise EngineLate(f"{self.name} missed its deadline") from None
+                if answer is None:
+                    raise _Died
+                if answer.kind is Kind.PART:
+                    yield answer
+                    continue
+                finished = True
+                if answer.kind is Kind.ERROR:
+                    raise _error(self.name, answer.meta)
+                return
+        finally:
+            del self._pending[request]
+            if not finished:
+                self._send(Message(kind=Kind.CANCEL, request=request))
+
+    def _send(self, message: Message) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(encode(message))
+
+    async def _keep(self) -> None:
+        """Run the process again and again. Cancelled by `stop`."""
+        failures = 0
+        while True:
+            started = time.monotonic()
+            try:
+                await self._live()
+            except (OSError, WireError) as error:
+                self.failure = str(error)
+            failures = 0 if time.monotonic() - started > SETTLED_S else failures + 1
+            delay = BACKOFF_S[min(failures, len(BACKOFF_S)) - 1] if failures else 0.0
+            log.warning("%s: %s; starting it again in %.1f s", self.name, self.failure, delay)
+            await asyncio.sleep(delay)
+            self.restarts += 1
+
+    async def _live(self) -> None:
+        """One life of the process, from spawn to death."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "appliance.workers.serve", self.name, self._entry, str(theirs.fileno())),
+                pass_fds=[theirs.fileno()],
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C in the terminal is for the parent, which drains before it stops us
+            )
+        self.pid = process.pid
+        reader, self._writer = await asyncio.open_unix_connection(sock=ours)
+        self._send(Message(kind=Kind.HELLO, meta=self._options))
+        self.failure = "its process ended"
+        try:
+            await self._listen(reader)
+        finally:
+            self._bury()
+            if process.returncode is None:
+                await _end(process)
+        if process.returncode is not None and process.returncode < 0:
+            self.failure = f"its process was killed by signal {-process.returncode}"
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        decoder = Decoder()
+        while data := await reader.read(RECEIVE_BYTES):
+            for message in decoder.feed(data):
+                if message.kind is Kind.READY:
+                    self.facts = message.meta
+                    self._ready.set()
+                    self._changed(True, "")
+                elif message.kind is Kind.FAILED:
+                    self.failure = str(message.meta.get("error", "it could not start"))
+                elif pending := self._pending.get(message.request):
+                    pending.answers.put_nowait(message)
+
+    def _bury(self) -> None:
+        """The process is gone: nobody waits for it any more."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        was_ready = self._ready.is_set()
+        self._ready.clear()
+        self.pid = None
+        for pending in self._pending.values():
+            pending.answers.put_nowait(None)
+        if was_ready:
+            self._changed(False, self.failure)
+
+    def _changed(self, ready: bool, why: str) -> None:
+        self._emit(EngineChanged(engine=self.name, ready=ready, restarts=self.restarts, why=why))
+
+
+class _Died(Exception):
+    """The worker died with the request."""
+
+
+def _error(name: str, meta: Mapping[str, Any]) -> EngineError:
+    text = f"{name}: {meta.get('error', 'unknown error')}"
+    if meta.get("late"):
+        return EngineLate(text)
+    return EngineFull(text) if meta.get("full") else EngineError(text)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """The socket is closed, which asks the worker to end; after STOP_S it is killed."""
+    try:
+        await asyncio.wait_for(process.wait(), STOP_S)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
