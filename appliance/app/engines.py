@@ -18,6 +18,10 @@ from appliance.workers.supervisor import Worker
 SENSE_MODEL = "smart-turn-v3.2"
 LOCAL = "appliance.engines.local"
 SPARE_SEQUENCES = 1
+SENSE_NICE = 3
+LLM_NICE = 4
+"""Who gives way when all want the processor. The verdict of smart-turn is needed later than the transcript, and while the
+language model writes the next clause, the first one's speech is awaited."""
 
 
 def models_dir(config: Config) -> Path:
@@ -42,6 +46,7 @@ class EngineRoom:
                 "threads": config.llm.threads,
             },
             emit=emit,
+            nice=LLM_NICE,
         )
         self.tts = Worker(
             "tts",
@@ -54,6 +59,7 @@ class EngineRoom:
             f"{LOCAL}.smartturn:SmartTurn",
             {"model": str(_only(store.path(SENSE_MODEL), "*.onnx"))},
             emit=emit,
+            nice=SENSE_NICE,
         )
         self.engines = Engines(
             stt=LocalRecogniser(self.stt),

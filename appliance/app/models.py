@@ -5,37 +5,42 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from appliance.models.download import OnProgress, Progress
 from appliance.models.manifest import load as load_manifest
-from appliance.models.store import Store
-from appliance.terms.errors import ModelError
+from appliance.models.store import OnProgress, Progress, Store
+from appliance.terms.errors import ConfigError, FrontdeskError, ModelError
 
 from . import settings
-from .engines import models_dir
+from .engines import models_dir as configured_dir
 
 app = typer.Typer(help="The models' weights: what there is, fetch it, check it.", no_args_is_help=True)
 
 PLAIN_STEP = 0.25
+STANDARD = "standard"
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="The configuration.")]
+ModelsDir = Annotated[Path | None, typer.Option("--models-dir", help="Where the weights lie, else models.dir.")]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="Models; else those of the profile.")]
-Profile = Annotated[str, typer.Option(help="A set of models.")]
+Profile = Annotated[str | None, typer.Option(help=f"A set of models; without it or a name: {STANDARD}.")]
 
 
 @app.command("list")
-def list_models(config: ConfigFile = None, as_json: Json = False) -> None:
+def list_models(config: ConfigFile = None, models_dir: ModelsDir = None, as_json: Json = False) -> None:
     """What models there are, and which of them are here."""
-    store = _store(config)
+    with _told(as_json):
+        store = _store(config, models_dir)
     rows: list[dict[str, Any]] = [
         {
             "name": model.name,
@@ -43,77 +48,82 @@ def list_models(config: ConfigFile = None, as_json: Json = False) -> None:
             "about": model.about,
             "size": model.size,
             "licence": model.licence,
+            "licence_text": model.licence_text,
+            "credit": model.credit,
             "origin": model.origin,
             "status": str(store.status(model.name)),
             "profiles": [name for name, names in store.manifest.profiles.items() if model.name in names],
         }
         for model in store.manifest.models.values()
     ]
-    table = Table("model", "what", "MB", "licence", "here", "profiles")
+    table = Table("model", "here", "MB", "licence", "what", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(
-            *(row["name"], row["about"], f"{row['size'] / 1e6:.0f}", row["licence"], row["status"]),
-            ", ".join(row["profiles"]),
-        )
+        table.add_row(row["name"], row["status"], f"{row['size'] / 1e6:.0f}", row["licence"], row["about"])
     Console().print(table)
     if as_json:
         print(json.dumps({"dir": str(store.directory), "models": rows}))
 
 
 @app.command()
-def pull(names: Names = None, profile: Profile = "standard", config: ConfigFile = None, as_json: Json = False) -> None:
+def pull(
+    names: Names = None,
+    profile: Profile = None,
+    config: ConfigFile = None,
+    models_dir: ModelsDir = None,
+    as_json: Json = False,
+) -> None:
     """Fetch what is missing or damaged. Nothing is fetched twice."""
-    store = _store(config)
-    wanted = _wanted(store, names, profile)
-    fetched = _pull(store, wanted)
+    with _told(as_json):
+        store = _store(config, models_dir)
+        wanted = _wanted(store, names, profile)
+        began = time.monotonic()
+        fetched = pull_models(wanted, store)
     print(f"{len(wanted)} models are here, {len(fetched)} of them new: {store.directory}")
     if as_json:
-        print(json.dumps({"dir": str(store.directory), "models": wanted, "fetched": fetched}))
+        found = {"good": True, "dir": str(store.directory), "models": wanted, "fetched": fetched}
+        print(json.dumps({**found, "took_s": round(time.monotonic() - began, 1)}))
 
 
 @app.command()
 def verify(
-    names: Names = None, profile: Profile = "standard", config: ConfigFile = None, as_json: Json = False
+    names: Names = None,
+    profile: Profile = None,
+    config: ConfigFile = None,
+    models_dir: ModelsDir = None,
+    as_json: Json = False,
 ) -> None:
     """Read every file and compare it with its checksum."""
-    store = _store(config)
     problems: dict[str, list[str]] = {}
-    for name in _wanted(store, names, profile):
-        problems[name] = store.verify(name)
-        print(f"{'BAD ' if problems[name] else 'ok  '} {name}")
-        for problem in problems[name]:
-            print(f"     {problem}")
-    good = not any(problems.values())
-    if not good:
-        print("mend:  frontdesk models pull", file=sys.stderr)
+    with _told(as_json):
+        store = _store(config, models_dir)
+        for name in _wanted(store, names, profile):
+            problems[name] = store.verify(name)
+            print(f"{'BAD ' if problems[name] else 'ok  '} {name}")
+            for problem in problems[name]:
+                print(f"     {problem}")
+    bad = [name for name, found in problems.items() if found]
+    if bad:
+        print(f"mend:  frontdesk models pull {' '.join(bad)}", file=sys.stderr)
     if as_json:
-        print(json.dumps({"good": good, "problems": problems}))
-    raise typer.Exit(0 if good else 1)
+        print(json.dumps({"dir": str(store.directory), "good": not bad, "problems": problems}))
+    raise typer.Exit(1 if bad else 0)
 
 
-def _store(config: Path | None) -> Store:
-    return Store(models_dir(settings.load(config, os.environ)), load_manifest())
+def pull_models(names: Iterable[str], store: Store) -> list[str]:
+    """Fetch what is missing, shown on stderr: bars on a terminal, else a line for each quarter of a file.
 
-
-def _wanted(store: Store, names: list[str] | None, profile: str) -> list[str]:
-    try:
-        return [store.manifest.model(name).name for name in names] if names else list(store.manifest.profile(profile))
-    except ModelError as error:
-        raise typer.BadParameter(f"{error}. {error.mend}") from error
-
-
-def _pull(store: Store, names: list[str]) -> list[str]:
-    """With bars on a terminal, else a line for each quarter; both on stderr."""
+    Returns the names of the models that were fetched. Raises as Store.pull does.
+    """
     if not sys.stderr.isatty():
         return store.pull(names, _plain())
     columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()]
     with Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
-        tasks: dict[str, Any] = {}
+        tasks: dict[str, TaskID] = {}
 
         def show(progress: Progress) -> None:
-            if progress.label not in tasks:
-                tasks[progress.label] = bars.add_task(progress.label)
-            bars.update(tasks[progress.label], completed=progress.done, total=progress.total or None)
+            if progress.file not in tasks:
+                tasks[progress.file] = bars.add_task(progress.file.partition("/")[0])
+            bars.update(tasks[progress.file], completed=progress.done, total=progress.total)
 
         return store.pull(names, show)
 
@@ -122,9 +132,46 @@ def _plain() -> OnProgress:
     told: dict[str, float] = {}
 
     def show(progress: Progress) -> None:
-        share = progress.done / progress.total if progress.total else 0.0
-        if progress.label not in told or share >= told[progress.label] + PLAIN_STEP:
-            told[progress.label] = share
-            print(f"{progress.label}: {share:.0%} of {progress.total / 1e6:.0f} MB", file=sys.stderr, flush=True)
+        share = progress.done / progress.total
+        if share >= told.get(progress.file, 0.0) + PLAIN_STEP:
+            told[progress.file] = share
+            print(f"{progress.file}: {share:.0%} of {progress.total / 1e6:.1f} MB", file=sys.stderr, flush=True)
 
     return show
+
+
+def _store(config: Path | None, folder: Path | None) -> Store:
+    return Store(folder or configured_dir(settings.load(config, os.environ)), load_manifest())
+
+
+def _wanted(store: Store, names: list[str] | None, profile: str | None) -> list[str]:
+    """Exits with 2 for a name or profile that is not known."""
+    if names and profile:
+        raise typer.BadParameter("give either names or --profile")
+    try:
+        if names:
+            return [store.manifest.model(name).name for name in names]
+        return list(store.manifest.profile(profile or STANDARD))
+    except ModelError as error:
+        _tell(error)
+        raise typer.Exit(2) from error
+
+
+@contextmanager
+def _told(as_json: bool) -> Iterator[None]:
+    """What a person can mend is told in a line or two, and with --json as an object too; exit 1."""
+    try:
+        yield
+    except ConfigError:
+        raise  # `main` tells each of its problems, and exits with 2
+    except FrontdeskError as error:
+        _tell(error)
+        if as_json:
+            print(json.dumps({"good": False, "error": str(error), "mend": error.mend}))
+        raise typer.Exit(1) from error
+
+
+def _tell(error: FrontdeskError) -> None:
+    print(f"error: {error}", file=sys.stderr)
+    if error.mend:
+        print(f"mend:  {error.mend}", file=sys.stderr)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-FIRST_MIN_WORDS = 2
-FIRST_MAX_WORDS = 7
+FIRST_MIN_WORDS = 1
+FIRST_MAX_WORDS = 5
 LATER_MIN_WORDS = 5
 LATER_MAX_WORDS = 24
 

