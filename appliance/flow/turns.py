@@ -10,12 +10,12 @@
     paused   overlong  quiet     TurnOver
 
 *Onset*: 96 ms of speech; while the agent is audible, 256 ms (a murmur is no interruption).
-*Lull*: 96 ms without speech.
+*Lull*: 64 ms without speech.
 *Settled*: how long the pause must last depends on what the witnesses say:
 
     the sound is finished (smart-turn)   the words are   pause
     ─────────────────────────────────────────────────────────────
-    yes                                  finished        380 ms
+    yes                                  finished        450 ms
     not asked, or down                   finished        650 ms
     no                                   finished        750 ms
     yes                                  unfinished      850 ms
@@ -37,9 +37,9 @@ CHUNK_S = 0.032
 ONSET_S = 0.096
 ONSET_OVER_AGENT_S = 0.256
 ONSET_GAP_S = 0.1
-LULL_S = 0.096
+LULL_S = 0.064
 
-BOTH_FINISHED_S = 0.38
+BOTH_FINISHED_S = 0.45
 WORDS_ALONE_S = 0.65
 WORDS_AGAINST_SOUND_S = 0.75
 SOUND_AGAINST_WORDS_S = 0.85
