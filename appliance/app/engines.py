@@ -20,8 +20,8 @@ LOCAL = "appliance.engines.local"
 SPARE_SEQUENCES = 1
 SENSE_NICE = 3
 LLM_NICE = 4
-"""Who gives way when all want the processor. The verdict of smart-turn is needed later than the transcript, and while the
-language model writes the next clause, the first one's speech is awaited."""
+"""Who gives way when all want the processor. The verdict of smart-turn is needed later than the transcript, and while
+the language model writes the next clause, the first one's speech is awaited."""
 
 
 def models_dir(config: Config) -> Path:
