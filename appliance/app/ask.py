@@ -50,7 +50,7 @@ async def ask(config: Config, *, file: Path | None, text: str | None, out: Path 
         try:
             await _until_answered(conversation, line, turns)
         finally:
-            await line.hang_up("answered")
+            line.hang_up("stopped")
             await call
     finally:
         await room.stop()

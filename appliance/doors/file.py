@@ -32,11 +32,12 @@ class FileLine:
         self._clock = clock
         self._queue = SpeechQueue(rate_out)
         self._heard: list[Pcm] = []
-        self._over = False
+        self.ended = ""
+        self.network: Network | None = None
 
     async def frames(self) -> AsyncIterator[Frame]:
         start, count = self._clock.now(), 0
-        while not self._over:
+        while not self.ended:
             count += 1
             await asyncio.sleep(max(0.0, start + count * FRAME_MS / 1000 - self._clock.now()))
             self._heard.append(self._queue.take(self.rate_out * FRAME_MS // 1000))
@@ -59,15 +60,11 @@ class FileLine:
     def played_samples(self) -> int:
         return self._queue.played_samples
 
-    @property
-    def network(self) -> Network | None:
-        return None
-
     def tell(self, event: Event) -> None:
         """A file has no screen."""
 
-    async def hang_up(self, reason: str) -> None:
-        self._over = True
+    def hang_up(self, reason: str) -> None:
+        self.ended = self.ended or reason
 
     def heard(self) -> Pcm:
         """All it was told, (n,) int16 at `rate_out`, without the silence before and after."""

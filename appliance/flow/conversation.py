@@ -96,21 +96,19 @@ class Conversation:
     async def run(self, *, greet: bool = True) -> None:
         """The whole call."""
         began = self._clock.now()
-        reason = "stopped"
         self._emit(CallStarted(call=self._line.call, door=self._line.door))
         try:
             if greet and self._desk.phrases.greeting is not None:
                 self._talk(self._say(self._desk.phrases.greeting, turn=0))
             async for frame in self._line.frames():
                 self._hear(frame)
-            reason = "hangup"
         finally:
             await self._close()
             self._emit(
                 CallEnded(
                     call=self._line.call,
                     door=self._line.door,
-                    reason=reason,
+                    reason=self._line.ended or "stopped",
                     duration_s=round(self._clock.now() - began, 3),
                     turns=self._turn - 1,
                 )
@@ -294,7 +292,7 @@ class Conversation:
                 **timeline.parts(),
                 filler_ms=timeline.since(timeline.filler) if timeline.filler is not None else None,
                 stages=timeline.stages(),
-                speculated="committed" if self._desk.speculate else "none",
+                speculated="committed" if timeline.hidden_ms() else "none",
                 speculations=self._speculations if self._desk.speculate else 0,
                 hidden_ms=timeline.hidden_ms(),
                 wasted_tokens=self._wasted_tokens,

@@ -21,8 +21,12 @@ class Line(Protocol):
     """Id of the call, unguessable."""
     door: str
     """`webrtc`, `file`, …"""
+    ended: str
+    """Why it ended: `hangup`, `lost`, `stopped`; empty while it goes on."""
     rate_out: int
     """The rate in Hz that `play` takes."""
+    network: Network | None
+    """The line's present quality, where the door can tell."""
     lead_ms: float
     """How much queued speech the door needs to play without gaps."""
 
@@ -43,12 +47,8 @@ class Line(Protocol):
     def played_samples(self) -> int:
         """Samples at `rate_out` of queued speech that left for the caller since the call began."""
 
-    @property
-    def network(self) -> Network | None:
-        """The line's present quality, where the door can tell."""
-
     def tell(self, event: Event) -> None:
         """Show an event of this call to its caller (captions, state), where the door has a screen."""
 
-    async def hang_up(self, reason: str) -> None:
-        """End the call. Calling it again does nothing."""
+    def hang_up(self, reason: str) -> None:
+        """End the call: its frames end, and `ended` says why. Calling it again does nothing."""

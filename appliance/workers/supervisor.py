@@ -68,6 +68,7 @@ class Worker:
         self._ready = asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._stopping = False
 
     @property
     def is_ready(self) -> bool:
@@ -79,6 +80,7 @@ class Worker:
 
     async def stop(self) -> None:
         """End the process and whatever waits for it."""
+        self._stopping = True
         if self._keeper is not None:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -210,7 +212,7 @@ class Worker:
         self.pid = None
         for pending in self._pending.values():
             pending.answers.put_nowait(None)
-        if was_ready:
+        if was_ready and not self._stopping:
             self._changed(False, self.failure)
 
     def _changed(self, ready: bool, why: str) -> None:

@@ -68,7 +68,7 @@ const READERS = {
         }
       : null,
 
-  ended: (json) => ({ type: "ended", reason: typeof json.reason === "string" ? json.reason : "" }),
+  "call.ended": (json) => ({ type: "ended", reason: typeof json.reason === "string" ? json.reason : "" }),
 };
 
 /** @param {unknown} data @returns {any} a plain object, or null */

@@ -1,0 +1,203 @@
+"""One browser as a line: aiortc's tracks on one side, frames and queued speech on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from aiortc import MediaStreamTrack, RTCDataChannel, RTCPeerConnection
+from aiortc.exceptions import InvalidStateError
+from aiortc.mediastreams import MediaStreamError
+
+from appliance.dsp.resample import Resampler, samples
+from appliance.terms.clock import Clock
+from appliance.terms.events import Event, Network, as_json
+from appliance.terms.frame import Frame
+from appliance.terms.units import CAPTURE_RATE, FRAME_MS, FRAME_SAMPLES, Pcm
+
+from .queue import SpeechQueue
+
+log = logging.getLogger(__name__)
+
+RATE_OUT = 48_000
+FRAME_OUT = RATE_OUT * FRAME_MS // 1000
+MAX_UNSENT = 64
+"""Events that wait for the data channel to open; older ones give way."""
+MAX_MESSAGE = 1000
+CONNECT_WITHIN_S = 20.0
+BEHIND_S = 1.0
+FAREWELL_S = 0.5
+NETWORK_EVERY_S = 2.0
+
+
+class _Voice(MediaStreamTrack):
+    """What the caller hears: a frame every 20 ms by the clock, silence where nothing is queued."""
+
+    kind = "audio"
+
+    def __init__(self, queue: SpeechQueue, clock: Clock) -> None:
+        super().__init__()
+        self._queue = queue
+        self._clock = clock
+        self._start: float | None = None
+        self._count = 0
+
+    async def recv(self) -> av.AudioFrame:
+        now = self._clock.now()
+        if self._start is None or now - self._start - self._count * FRAME_MS / 1000 > BEHIND_S:
+            self._start = now - self._count * FRAME_MS / 1000  # after a long stall: go on, do not catch up in a rush
+        await asyncio.sleep(max(0.0, self._start + self._count * FRAME_MS / 1000 - now))
+        if self.readyState != "live":
+            raise MediaStreamError
+        pcm = self._queue.take(FRAME_OUT)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm)[None], format="s16", layout="mono")
+        frame.sample_rate = RATE_OUT
+        frame.pts = self._count * FRAME_OUT
+        frame.time_base = Fraction(1, RATE_OUT)
+        self._count += 1
+        return frame
+
+
+class WebrtcLine:
+    """One browser. Its frames end when it hangs up, closes or is lost, or when the device does."""
+
+    door = "webrtc"
+    rate_out = RATE_OUT
+    lead_ms = 60.0
+
+    def __init__(self, peer: RTCPeerConnection, clock: Clock) -> None:
+        self.call = secrets.token_urlsafe(16)
+        self.ended = ""
+        self.network: Network | None = None
+        self._peer = peer
+        self._clock = clock
+        self._queue = SpeechQueue(RATE_OUT)
+        self._track: asyncio.Future[MediaStreamTrack] = asyncio.get_running_loop().create_future()
+        self._channel: RTCDataChannel | None = None
+        self._unsent: deque[str] = deque(maxlen=MAX_UNSENT)
+        self._over = asyncio.Event()
+        peer.addTrack(_Voice(self._queue, clock))
+        peer.on("track", self._on_track)
+        peer.on("datachannel", self._on_channel)
+        peer.on("connectionstatechange", self._on_state)
+
+    async def frames(self) -> AsyncIterator[Frame]:
+        over = asyncio.create_task(self._over.wait())
+        watch = asyncio.create_task(self._watch_network())
+        resampler: Resampler | None = None
+        waiting = np.zeros(0, np.int16)
+        try:
+            while (heard := await self._next(over, None if resampler else CONNECT_WITHIN_S)) is not None:
+                resampler = resampler or Resampler(heard.sample_rate, CAPTURE_RATE)
+                waiting = np.concatenate([waiting, resampler.feed(samples(heard))])
+                while len(waiting) >= FRAME_SAMPLES:
+                    yield Frame(pcm=waiting[:FRAME_SAMPLES], at=self._clock.now())
+                    waiting = waiting[FRAME_SAMPLES:]
+        finally:
+            over.cancel()
+            watch.cancel()
+
+    def play(self, pcm: Pcm) -> None:
+        self._queue.put(pcm)
+
+    def flush(self) -> None:
+        self._queue.clear()
+
+    @property
+    def queued_ms(self) -> float:
+        return self._queue.queued_ms
+
+    @property
+    def played_samples(self) -> int:
+        return self._queue.played_samples
+
+    def tell(self, event: Event) -> None:
+        text = json.dumps(as_json(event))
+        if self._channel is not None and self._channel.readyState == "open":
+            with suppress(InvalidStateError, ConnectionError):
+                self._channel.send(text)
+        else:
+            self._unsent.append(text)
+
+    def hang_up(self, reason: str) -> None:
+        if not self.ended:
+            self.ended = reason
+            self._over.set()
+
+    async def close(self) -> None:
+        """Once the conversation is over: let its last words to the page arrive, then close the connection."""
+        self.hang_up("stopped")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                while self._channel is not None and self._channel.bufferedAmount:  # noqa: ASYNC110
+                    await asyncio.sleep(FRAME_MS / 1000)
+        await self._peer.close()
+
+    async def _next(self, over: asyncio.Task[Any], timeout_s: float | None) -> av.AudioFrame | None:
+        """The caller's next 20 ms, or None at the end of the call."""
+        get = asyncio.create_task(self._receive())
+        try:
+            await asyncio.wait({get, over}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            if get.done() and not over.done():
+                return get.result()
+            self.hang_up("lost")
+            return None
+        except MediaStreamError:
+            self.hang_up("hangup")
+            return None
+        finally:
+            get.cancel()
+
+    async def _receive(self) -> av.AudioFrame:
+        track = await asyncio.shield(self._track)
+        frame = await track.recv()
+        assert isinstance(frame, av.AudioFrame)
+        return frame
+
+    async def _watch_network(self) -> None:
+        """What RTCP tells of the line, every two seconds."""
+        while True:
+            await asyncio.sleep(NETWORK_EVERY_S)
+            report = {stats.type: stats for stats in (await self._peer.getStats()).values()}
+            ours, theirs = report.get("inbound-rtp"), report.get("remote-inbound-rtp")
+            if ours is None or theirs is None:
+                continue
+            packets = max(1, ours.packetsReceived + ours.packetsLost)
+            self.network = Network(
+                rtt_ms=None if theirs.roundTripTime is None else round(theirs.roundTripTime * 1000, 1),
+                jitter_ms=round(ours.jitter / RATE_OUT * 1000, 1),
+                loss_in=round(max(0, ours.packetsLost) / packets, 4),
+                loss_out=round(theirs.fractionLost / 256, 4),
+            )
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        if track.kind == "audio" and not self._track.done():
+            self._track.set_result(track)
+
+    def _on_channel(self, channel: RTCDataChannel) -> None:
+        if channel.label != "events" or self._channel is not None:
+            return
+        self._channel = channel
+        channel.on("message", self._on_message)
+        while self._unsent:
+            channel.send(self._unsent.popleft())
+
+    def _on_message(self, text: object) -> None:
+        """The page says only one thing."""
+        with suppress(ValueError, TypeError):
+            message = json.loads(str(text)[:MAX_MESSAGE])
+            if isinstance(message, dict) and message.get("type") == "hangup":
+                self.hang_up("hangup")
+
+    def _on_state(self) -> None:
+        if self._peer.connectionState in ("failed", "closed"):
+            self.hang_up("lost" if self._peer.connectionState == "failed" else "hangup")
