@@ -1,14 +1,15 @@
 """How many words a transcript has wrong: a normaliser for English, and the word error rate. Pure.
 
-Two writings of the same speech become the same words: case, punctuation, contractions, British spellings, and numbers,
-which become digits ("twenty-one" = "21", "three hundred and five" = "305").
+Two writings of the same speech become the same words: case, punctuation, contractions, British spellings, fillers, and
+numbers, which become digits ("twenty-one" → "21", "three hundred and five" → "305", "twenty first" → "21st", "three
+point five" → "3.5"). An ordinal and its cardinal stay two words, and digits said one by one stay apart: "one two" is
+not "12", nor "nineteen ninety" "1990".
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 
 FILLERS = {"uh", "um", "hmm", "mm", "mhm", "ah", "er"}
 CONTRACTIONS = {
@@ -25,34 +26,81 @@ CONTRACTIONS = {
     "st": "saint",
 }
 ENDINGS = (("n't", " not"), ("'re", " are"), ("'ll", " will"), ("'ve", " have"), ("'m", " am"), ("'d", " would"))
-BRITISH = (
+IS_BEFORE_S = {"he", "here", "how", "it", "she", "that", "there", "what", "when", "where", "who"}
+"""After these, 's is "is"; after other words it is taken for the genitive."""
+SPELLINGS = (
     (re.compile(r"\b(behavi|col|fav|flav|harb|hon|hum|lab|neighb|rum|sav)our"), r"\1or"),
     (re.compile(r"\b(apolog|author|organ|priorit|real|recogn|special|summar|util)is(?=e|i|a)"), r"\1iz"),
     (re.compile(r"\bcentre"), "center"),
     (re.compile(r"\bcancell(?=ed|ing)"), "cancel"),
     (re.compile(r"\bgrey\b"), "gray"),
+    (re.compile(r"\bper cent\b"), "percent"),
+    (re.compile(r"\bwi[- ]fi\b"), "wifi"),
+    (re.compile(r"\b([ap])\.\s?m\b"), r"\1m"),
+    (re.compile(r"(?<=\d)(am|pm)\b"), r" \1"),
 )
-UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()  # noqa: SIM905
-UNITS += ["seventeen", "eighteen", "nineteen"]
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa: SIM905
-SMALL = {word: value for value, word in enumerate(UNITS)} | {word: 20 + 10 * i for i, word in enumerate(TENS)}
+MONEY = {"$": "dollars", "€": "euros", "£": "pounds"}
+WORD = re.compile(r"\d+\.\d+|[\w']+")
+
+UNITS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+TEENS = [
+    "ten",
+    "eleven",
+    "twelve",
+    *(f"{stem}teen" for stem in ("thir", "four", "fif", "six", "seven", "eigh", "nine")),
+]
+TENS = [f"{stem}ty" for stem in ("twen", "thir", "for", "fif", "six", "seven", "eigh", "nine")]
 SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
-ORDINALS = {"first": "1", "second": "2", "third": "3", "fifth": "5", "eighth": "8", "ninth": "9", "twelfth": "12"}
-WORD = re.compile(r"[\w']+")
+VALUES = (
+    {name: value for value, name in enumerate(["zero", *UNITS, *TEENS])}
+    | {name: 10 * value for value, name in enumerate(TENS, 2)}
+    | SCALES
+)
+ORDINALS = {f"{name.removesuffix('y')}{'ie' * name.endswith('y')}th": name for name in VALUES} | {
+    "first": "one",
+    "second": "two",
+    "third": "three",
+    "fifth": "five",
+    "eighth": "eight",
+    "ninth": "nine",
+    "twelfth": "twelve",
+}
+TH = "#th"
+"""Stands after a number that is an ordinal, while numbers are read; no word has a # in it."""
+
+
+def _number() -> re.Pattern[str]:
+    """One number in words, between spaces: a number may begin with digits ("5 million")."""
+    units, teens, tens = ("|".join(names) for names in (UNITS, TEENS, TENS))
+    small = rf"(?:(?:{tens})(?: (?:{units}))?|{teens}|{units}|zero)\b"
+    hundred = rf"hundred\b(?: (?:and )?{small}(?! hundred\b))?"
+    below_1000 = rf"(?:{small} {hundred}|{small})"
+    first = rf"(?:(?:{small}|\d+|a) {hundred}|{hundred}|{small}|\d+\b)"
+    rest = rf"(?: (?:and )?{below_1000}(?! (?:thousand|million)\b))?"
+    thousand = rf"(?:(?:{first}|a) )?thousand\b{rest}"
+    million = rf"(?:(?:{first}|a) )?million\b(?: (?:and )?{below_1000} thousand\b)?{rest}"
+    digits = rf"(?: point(?: (?:{units}|zero|\d)\b)+)"
+    return re.compile(rf"(?<!\S)(?:{million}|{thousand}|{first})(?: {TH}|{digits})?(?!\S)")
+
+
+NUMBER = _number()
 
 
 def normalise(text: str) -> list[str]:
     """The words of `text` as they are compared."""
-    text = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
+    text = unicodedata.normalize("NFKD", text).lower().replace("’", "'")
+    text = "".join(letter for letter in text if not unicodedata.combining(letter))
     text = re.sub(r"\[[^]]*\]|\([^)]*\)|<[^>]*>", " ", text)
-    text = re.sub(r"(?<=\d),(?=\d{3})", "", text).replace("%", " percent ").replace("$", " dollars ")
-    text = re.sub(r"(\d)(?:st|nd|rd|th)\b", r"\1", text)
-    for pattern, american in BRITISH:
-        text = pattern.sub(american, text)
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", text).replace("%", " percent ").replace("_", " ")
+    text = re.sub(
+        r"([$€£])\s?([\d.]*\d(?: (?:hundred|thousand|million)\b)?)", lambda sum_: f"{sum_[2]} {MONEY[sum_[1]]} ", text
+    )
+    for pattern, replacement in SPELLINGS:
+        text = pattern.sub(replacement, text)
     words: list[str] = []
     for word in WORD.findall(text):
         words += _expand(word.strip("'")).split()
-    return list(_numbers(word for word in words if word not in FILLERS))
+    return NUMBER.sub(_digits, " ".join(word for word in words if word not in FILLERS)).split()
 
 
 def word_errors(reference: str, hypothesis: str) -> tuple[int, int]:
@@ -67,43 +115,39 @@ def word_errors(reference: str, hypothesis: str) -> tuple[int, int]:
 
 
 def _expand(word: str) -> str:
+    """A contraction in full, an ordinal as its number and TH; other words as they are."""
     if word in CONTRACTIONS:
         return CONTRACTIONS[word]
     if word in ORDINALS:
-        return ORDINALS[word]
+        return f"{ORDINALS[word]} {TH}"
     for ending, full in ENDINGS:
         if word.endswith(ending):
             return word.removesuffix(ending) + full
-    return word.removesuffix("'s") + " s" if word.endswith("'s") else word.replace("_", " ")
+    if word.endswith("'s"):
+        stem = word.removesuffix("'s")
+        return f"{stem} {'is' if stem in IS_BEFORE_S else 's'}"
+    return word
 
 
-def _numbers(words: Iterable[str]) -> Iterable[str]:
-    """Number words as digits: "three hundred and five" → 305; "one two" stay two numbers, "twenty one" is one."""
-    total = current = 0
-    last = 0  # the value that a smaller unit may follow ("twenty" … "one"); 0 = none may
-    inside = False
-    for word in words:
-        if word in SMALL and (not inside or last > SMALL[word] or last in (100, 1000)):
-            current += SMALL[word]
-            last = SMALL[word] if SMALL[word] >= 20 else 1
-            inside = True
-        elif word in SCALES and inside:
-            scale = SCALES[word]
-            if scale == 100:
-                current *= 100
-            else:
-                total, current = total + current * scale, 0
-            last = min(scale, 1000)
-        elif word == "and" and inside and last in (100, 1000):
-            continue
-        else:
-            if inside:
-                yield str(total + current)
-                total = current = 0
-            inside = word in SMALL
-            if inside:
-                current, last = SMALL[word], SMALL[word] if SMALL[word] >= 20 else 1
-            else:
-                yield word
-    if inside:
-        yield str(total + current)
+def _digits(number: re.Match[str]) -> str:
+    """A match of NUMBER in digits."""
+    whole, _, decimals = number[0].removesuffix(TH).partition(" point ")
+    value = current = 0
+    for word in whole.split():
+        if word == "hundred":
+            current = (current or 1) * 100
+        elif word in SCALES:
+            value, current = value + (current or 1) * SCALES[word], 0
+        elif word not in ("a", "and"):
+            current += VALUES[word] if word in VALUES else int(word)
+    value += current
+    if number[0].endswith(TH):
+        return f"{value}{_ending(value)}"
+    if decimals:
+        return f"{value}.{''.join(str(VALUES.get(digit, digit)) for digit in decimals.split())}"
+    return str(value)
+
+
+def _ending(value: int) -> str:
+    """The letters of an ordinal: 1st, 11th, 22nd."""
+    return "th" if value % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")

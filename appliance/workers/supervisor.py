@@ -66,9 +66,12 @@ class Worker:
         self._pending: dict[int, _Pending] = {}
         self._ids = itertools.count(1)
         self._ready = asyncio.Event()
+        self._unfit = asyncio.Event()
+        """It said that it cannot start and has never done so: trying again would not help."""
         self._writer: asyncio.StreamWriter | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._stopping = False
+        self._was_ready = False
 
     @property
     def is_ready(self) -> bool:
@@ -87,11 +90,16 @@ class Worker:
                 await self._keeper
 
     async def wait_ready(self, timeout_s: float) -> None:
-        """Returns once it is warm. Raises EngineDown with its last failure after `timeout_s`."""
-        try:
-            await asyncio.wait_for(self._ready.wait(), timeout_s)
-        except TimeoutError:
-            raise EngineDown(f"{self.name} is not ready: {self.failure or 'still starting'}") from None
+        """Returns once it is warm. Raises EngineDown with its last failure after `timeout_s`, or if it cannot start."""
+        if not self.is_ready:
+            waits = [asyncio.create_task(event.wait()) for event in (self._ready, self._unfit)]
+            try:
+                await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+        if not self.is_ready:
+            raise EngineDown(f"{self.name} is not ready: {self.failure or 'still starting'}")
 
     async def stream(
         self, op: str, arguments: Mapping[str, Any], data: bytes = b"", *, deadline_s: float
@@ -148,7 +156,7 @@ class Worker:
             self._writer.write(encode(message))
 
     async def _keep(self) -> None:
-        """Run the process again and again. Cancelled by `stop`."""
+        """Run the process again and again, until `stop` cancels it or it turns out to be unfit."""
         failures = 0
         while True:
             started = time.monotonic()
@@ -156,6 +164,8 @@ class Worker:
                 await self._live()
             except (OSError, WireError) as error:
                 self.failure = str(error)
+            if self._unfit.is_set():
+                return
             failures = 0 if time.monotonic() - started > SETTLED_S else failures + 1
             delay = BACKOFF_S[min(failures, len(BACKOFF_S)) - 1] if failures else 0.0
             log.warning("%s: %s; starting it again in %.1f s", self.name, self.failure, delay)
@@ -196,9 +206,12 @@ class Worker:
                 if message.kind is Kind.READY:
                     self.facts = message.meta
                     self._ready.set()
+                    self._was_ready = True
                     self._changed(True, "")
                 elif message.kind is Kind.FAILED:
                     self.failure = str(message.meta.get("error", "it could not start"))
+                    if not self._was_ready:
+                        self._unfit.set()
                 elif pending := self._pending.get(message.request):
                     pending.answers.put_nowait(message)
 

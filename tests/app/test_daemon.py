@@ -1,0 +1,216 @@
+"""The device as its callers know it: a running daemon, real models, real WebRTC."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection
+
+from appliance.bench.caller import Caller
+from appliance.bench.device import Device, running
+from appliance.bench.utterances import Utterance
+
+pytestmark = pytest.mark.model
+
+FREED_WITHIN_S = 5.0
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def until_free(http: aiohttp.ClientSession, device: Device) -> None:
+    """Until the lines of earlier calls are given back."""
+    offer = await audio_offer()
+    for _ in range(int(FREED_WITHIN_S / 0.1)):
+        async with http.post(f"{device.url}api/offer", json={**offer, "sdp": "m=audio"}) as response:
+            if response.status != 503:
+                return
+        await asyncio.sleep(0.1)
+    raise AssertionError("a line was never given back")
+
+
+def alive(*pids: int) -> bool:
+    return any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+async def audio_offer(*, video: bool = False) -> dict[str, str]:
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    peer.addTransceiver("video" if video else "audio")
+    await peer.setLocalDescription(await peer.createOffer())
+    offer = {"sdp": peer.localDescription.sdp, "type": "offer"}
+    await peer.close()
+    return offer
+
+
+async def test_a_caller_is_greeted_and_answered(device: Device, utterances: dict[str, Utterance]) -> None:
+    caller = Caller(device.url)
+    await caller.connect()
+    try:
+        await caller.hear_greeting()
+        asked = await caller.ask(utterances["wifi"])
+    finally:
+        await caller.close()
+    assert asked.ms is not None
+    assert asked.right, asked.turn
+    assert not asked.cut_in
+    parts = ("endpoint_ms", "stt_ms", "llm_ms", "tts_ms", "playout_ms")
+    assert asked.turn["e2a_ms"] == pytest.approx(sum(asked.turn[part] for part in parts), abs=0.2)
+
+
+@pytest.mark.parametrize("engine", ["stt", "llm", "tts", "sense"])
+async def test_a_call_survives_the_death_of(engine: str, device: Device, utterances: dict[str, Utterance]) -> None:
+    """kill -9 while the caller speaks: that very question is answered within 10 s, and so is the next."""
+    caller = Caller(device.url)
+    await caller.connect()
+    try:
+        await caller.hear_greeting()
+        asking = asyncio.create_task(caller.ask(utterances["parking"]))
+        await asyncio.sleep(1.0)
+        os.kill(device.workers()[engine], signal.SIGKILL)
+        first = await asking
+        second = await caller.ask(utterances["manager"])
+    finally:
+        await caller.close()
+    assert first.ms is not None, first
+    assert first.ms < 10_000
+    assert second.ms is not None, second
+    assert second.right, second.turn
+    assert second.turn["turn"] == 2
+
+
+async def test_a_third_caller_is_told_that_all_lines_are_taken(
+    device: Device, http: aiohttp.ClientSession, utterances: dict[str, Utterance]
+) -> None:
+    callers = [Caller(device.url), Caller(device.url)]
+    for caller in callers:
+        await caller.connect()
+    try:
+        async with http.post(f"{device.url}api/offer", json=await audio_offer()) as response:
+            assert response.status == 503
+            assert (await response.json())["error"] == "busy"
+    finally:
+        for caller in callers:
+            await caller.close()
+    await until_free(http, device)
+
+
+BAD_BODIES: dict[str, Any] = {
+    "no JSON": b"garbage",
+    "no object": b"[1, 2]",
+    "nothing": b"",
+    "no type": b'{"sdp": "v=0"}',
+    "an answer": b'{"sdp": "v=0\\r\\nm=audio 9 x 0\\r\\n", "type": "answer"}',
+    "no audio": b'{"sdp": "v=0\\r\\n", "type": "offer"}',
+    "bad SDP": b'{"sdp": "v=0\\r\\nm=audio x y z\\r\\na=\\r\\n", "type": "offer"}',
+    "a number": b'{"sdp": 5, "type": "offer"}',
+    "deep JSON": b"[" * 60_000,
+    "10 MB": b"x" * 10_000_000,
+    "not UTF-8": b'\xff\xfe{"sdp": 1}',
+}
+
+
+@pytest.mark.parametrize("name", BAD_BODIES)
+async def test_a_bad_offer_is_refused_with_a_reason(name: str, device: Device, http: aiohttp.ClientSession) -> None:
+    async with http.post(f"{device.url}api/offer", data=BAD_BODIES[name]) as response:
+        assert response.status == 400
+        body = await response.json()
+        assert body["error"] == "offer"
+        assert body["message"].endswith(".") or ":" in body["message"]
+
+
+async def test_an_offer_of_video_alone_is_refused(device: Device, http: aiohttp.ClientSession) -> None:
+    async with http.post(f"{device.url}api/offer", json=await audio_offer(video=True)) as response:
+        assert response.status == 400
+    await until_free(http, device)
+
+
+async def test_health_and_headers(device: Device, http: aiohttp.ClientSession) -> None:
+    async with http.get(f"{device.url}healthz") as response:
+        assert response.status == 200
+        assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+    async with http.get(f"{device.url}readyz") as response:
+        assert (response.status, await response.json()) == (200, {"ready": True, "missing": []})
+    async with http.get(device.url) as response:
+        assert "Harbour House" in await response.text()
+    async with http.get(f"{device.url}pages/../server.py") as response:
+        assert response.status == 404
+
+
+async def test_other_sites_may_not_use_the_device(device: Device, http: aiohttp.ClientSession) -> None:
+    for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
+        async with http.get(device.url, headers=headers) as response:
+            assert response.status == 403
+
+
+async def test_it_stops_with_its_workers_and_frees_its_port() -> None:
+    async with running() as device:
+        workers = device.workers()
+        assert workers.keys() == {"stt", "llm", "tts", "sense"}
+    assert not alive(device.pid, *workers.values())
+
+
+async def test_workers_die_with_a_killed_parent() -> None:
+    async with running() as device:
+        workers = device.workers()
+        os.kill(device.pid, signal.SIGKILL)
+        for _ in range(50):
+            if not alive(*workers.values()):
+                break
+            await asyncio.sleep(0.1)
+    assert not alive(*workers.values())
+
+
+def frontdesk(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "appliance.app.cli", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **environ}
+    )
+
+
+def test_a_port_in_use_is_named_with_its_mend(device: Device) -> None:
+    port = device.url.rstrip("/").rsplit(":", 1)[1]
+    done = frontdesk("run", FRONTDESK_HTTP__PORT=port)
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port}" in done.stderr
+    assert "http.port" in done.stderr
+    checked = frontdesk("check", FRONTDESK_HTTP__PORT=port)
+    assert checked.returncode == 1
+    assert "BAD  http" in checked.stdout
+
+
+def test_a_missing_model_is_named_with_its_mend(tmp_path: Path) -> None:
+    done = frontdesk("run", FRONTDESK_MODELS__DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert "is missing" in done.stderr
+    assert "frontdesk models pull" in done.stderr
+
+
+def test_a_model_that_is_none_is_told(tmp_path: Path, models: Path) -> None:
+    """Right in size but not in content: only the engine finds out, and says so."""
+    for name in ("whisper-tiny.en", "en_US-joe-medium", "smart-turn-v3.2"):
+        (tmp_path / name).symlink_to(models / name)
+    real = next((models / "qwen2.5-0.5b").glob("*.gguf"))
+    (tmp_path / "qwen2.5-0.5b").mkdir()
+    with (tmp_path / "qwen2.5-0.5b" / real.name).open("wb") as file:
+        file.truncate(real.stat().st_size)
+    done = frontdesk("ask", "--text", "Hello", FRONTDESK_MODELS__DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert "llm is not ready" in done.stderr
+    assert real.name in done.stderr
+
+
+def test_check_is_content_when_all_is_well() -> None:
+    done = frontdesk("check", "--json", FRONTDESK_HTTP__PORT="0")
+    assert done.returncode == 0, done.stdout

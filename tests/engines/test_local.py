@@ -1,0 +1,201 @@
+"""The engines with their real models, as a worker runs them."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from appliance.bench.utterances import Utterance
+from appliance.bench.words import word_errors
+from appliance.dsp import soundfile
+from appliance.engines.local.llama import Llama
+from appliance.engines.local.piper import Piper, speakable
+from appliance.engines.local.smartturn import SmartTurn
+from appliance.engines.local.whisper import WINDOW_S, Whisper, windows
+from appliance.terms.units import CAPTURE_RATE, dbfs
+from appliance.workers.mailbox import Mailbox, Request
+from appliance.workers.wire import Decoder, Kind, Message, encode
+
+pytestmark = pytest.mark.model
+
+FACTS = "You are a receptionist. The wifi password is blue seagull 42. The manager is Maria Lopez."
+
+
+@pytest.fixture(scope="module")
+def whisper(models: Path) -> Whisper:
+    return Whisper(str(models / "whisper-tiny.en"))
+
+
+@pytest.fixture(scope="module")
+def piper(models: Path) -> Piper:
+    return Piper(str(models / "en_US-joe-medium" / "en_US-joe-medium.onnx"))
+
+
+def test_whisper_hears_what_was_said(whisper: Whisper, utterances: dict[str, Utterance]) -> None:
+    errors = words = 0
+    for utterance in list(utterances.values())[:8]:
+        wrong, total = word_errors(utterance.text, whisper.transcribe(soundfile.read(utterance.file)))
+        errors, words = errors + wrong, words + total
+    assert errors / words < 0.1
+
+
+@pytest.mark.parametrize("level", [0, 3, 300])
+def test_whisper_hears_no_words_in_silence_and_noise(whisper: Whisper, level: int) -> None:
+    noise = (np.random.default_rng(1).standard_normal(2 * CAPTURE_RATE) * level).astype(np.int16)
+    assert whisper.transcribe(noise) == ""
+
+
+def test_whisper_hears_more_than_thirty_seconds(whisper: Whisper, utterances: dict[str, Utterance]) -> None:
+    said = [utterances[name] for name in ("open", "bus", "manager", "parcel", "price", "address")] * 4
+    silence = np.zeros(CAPTURE_RATE // 2, np.int16)
+    pcm = np.concatenate([piece for u in said for piece in (soundfile.read(u.file), silence)])
+    assert len(pcm) > 35 * CAPTURE_RATE
+    wrong, total = word_errors(" ".join(u.text for u in said), whisper.transcribe(pcm))
+    assert wrong / total < 0.25
+
+
+def test_windows_are_cut_in_silence() -> None:
+    pcm = np.full(40 * CAPTURE_RATE, 5000, np.int16)
+    pcm[25 * CAPTURE_RATE : 25 * CAPTURE_RATE + 3200] = 0
+    first, second = windows(pcm)
+    assert len(first) + len(second) == len(pcm)
+    assert len(first) <= WINDOW_S * CAPTURE_RATE
+    assert dbfs(first[-100:]) == -np.inf
+    assert list(windows(pcm[:0])) == []
+
+
+def test_smart_turn_tells_a_finished_question_from_an_unfinished_one(
+    models: Path, utterances: dict[str, Utterance]
+) -> None:
+    detector = SmartTurn(str(models / "smart-turn-v3.2" / "smart-turn-v3.2-cpu.onnx"))
+    whole = soundfile.read(utterances["parking"].file)
+    assert detector.end_probability(whole) > 0.5
+    assert detector.end_probability(whole[: len(whole) * 2 // 5]) < 0.5
+
+
+def test_piper_speaks_a_clause(piper: Piper) -> None:
+    pcm = np.concatenate([chunk.audio_int16_array for chunk in piper._voice.synthesize("We are open.")])
+    assert piper.facts["rate"] == 22_050
+    assert 0.4 < len(pcm) / 22_050 < 2.0
+    assert dbfs(pcm) > -35
+
+
+@pytest.mark.parametrize(
+    "text", ["a\0b", "🙂", "", "   ", "[[h@loU]]", "<b>Hi</b> & *you*", "x" * 10_000, "你好", "\ud800"]
+)
+def test_no_text_breaks_the_synthesiser(piper: Piper, text: str) -> None:
+    request = Request(id=1, op="synthesise", deadline=0.0, arguments={"text": speakable(text)[:300]}, data=b"")
+    for _, data in piper._handle(request):
+        assert len(data) % 2 == 0
+
+
+class Desk:
+    """The language model behind a real mailbox, in a thread; requests as the parent would send them."""
+
+    def __init__(self, llama: Llama) -> None:
+        self._ours, theirs = socket.socketpair()
+        self._decoder = Decoder()
+        self._messages: list[Message] = []
+        mailbox = Mailbox(theirs)
+        mailbox.start()
+        self._thread = threading.Thread(target=self._serve, args=(llama, mailbox))
+        self._thread.start()
+
+    @staticmethod
+    def _serve(llama: Llama, mailbox: Mailbox) -> None:
+        with pytest.raises(EOFError):
+            llama.serve(mailbox)
+
+    def send(self, request: int, call: str, words: str, tokens: int = 24) -> None:
+        meta = {"op": "generate", "deadline": 1e12, "call": call, "max_tokens": tokens}
+        messages = [["system", FACTS], ["user", words]]
+        self._ours.sendall(encode(Message(kind=Kind.REQUEST, request=request, meta={**meta, "messages": messages})))
+
+    def cancel(self, request: int) -> None:
+        self._ours.sendall(encode(Message(kind=Kind.CANCEL, request=request)))
+
+    def next(self) -> Message:
+        while not self._messages:
+            self._messages += self._decoder.feed(self._ours.recv(1 << 16))
+        return self._messages.pop(0)
+
+    def answers(self, *requests: int) -> dict[int, str]:
+        """Their texts, once all are done."""
+        texts, left = dict.fromkeys(requests, ""), set(requests)
+        while left:
+            message = self.next()
+            assert message.kind in (Kind.PART, Kind.DONE), message
+            texts[message.request] += message.meta.get("text", "")
+            if message.kind is Kind.DONE:
+                left.discard(message.request)
+        return texts
+
+    def close(self) -> None:
+        self._ours.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._ours.close()
+
+
+@pytest.fixture(scope="module")
+def llama(models: Path) -> Llama:
+    folder = models / "qwen2.5-0.5b"
+    return Llama(str(next(folder.glob("*.gguf"))), FACTS, calls=2, context=2048)
+
+
+@pytest.fixture
+def desk(llama: Llama) -> Iterator[Desk]:
+    desk = Desk(llama)
+    yield desk
+    desk.close()
+
+
+def test_llama_answers_from_its_facts(desk: Desk) -> None:
+    desk.send(1, "a", "What is the wifi password?")
+    assert "blue seagull 42" in desk.answers(1)[1]
+
+
+def test_llama_serves_two_calls_in_one_batch_as_well_as_alone(desk: Desk) -> None:
+    desk.send(1, "a", "What is the wifi password?")
+    desk.send(2, "b", "Who is the manager?")
+    together = desk.answers(1, 2)
+    assert "blue seagull 42" in together[1]
+    assert "Maria" in together[2]
+
+
+def test_llama_stops_within_a_token_of_being_cancelled(desk: Desk) -> None:
+    desk.send(1, "a", "Tell me a very long story about the sea.", tokens=200)
+    assert desk.next().kind is Kind.PART
+    desk.cancel(1)
+    parts = 0
+    while desk.next().kind is Kind.PART:
+        parts += 1
+    assert parts < 20
+
+
+def test_a_newer_request_of_a_call_takes_the_older_ones_place(desk: Desk) -> None:
+    desk.send(1, "a", "Tell me a very long story about the sea.", tokens=200)
+    assert desk.next().kind is Kind.PART
+    desk.send(2, "a", "Who is the manager?")
+    messages = [desk.next()]
+    while not (messages[-1].request == 2 and messages[-1].kind is Kind.DONE):
+        messages.append(desk.next())
+    assert [m.kind for m in messages if m.request == 1 and m.kind is not Kind.PART] == [Kind.ERROR]
+    assert "Maria" in "".join(m.meta.get("text", "") for m in messages if m.request == 2)
+
+
+def test_a_conversation_that_does_not_fit_is_refused(desk: Desk) -> None:
+    desk.send(1, "a", "word " * 3000)
+    message = desk.next()
+    assert message.kind is Kind.ERROR
+    assert message.meta["full"]
+
+
+def test_calls_beyond_the_sequences_take_the_one_unused_for_longest(desk: Desk) -> None:
+    for request, call in enumerate("abcd", 1):
+        desk.send(request, call, "Who is the manager?")
+        assert "Maria" in desk.answers(request)[request]
