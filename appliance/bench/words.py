@@ -40,6 +40,7 @@ SPELLINGS = (
     (re.compile(r"(?<=\d)(am|pm)\b"), r" \1"),
 )
 MONEY = {"$": "dollars", "€": "euros", "£": "pounds"}
+SUM = re.compile(r"([$€£])\s?([\d.]*\d(?: (?:hundred|thousand|million)\b)?)")
 WORD = re.compile(r"\d+\.\d+|[\w']+")
 
 UNITS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -92,9 +93,7 @@ def normalise(text: str) -> list[str]:
     text = "".join(letter for letter in text if not unicodedata.combining(letter))
     text = re.sub(r"\[[^]]*\]|\([^)]*\)|<[^>]*>", " ", text)
     text = re.sub(r"(?<=\d),(?=\d{3})", "", text).replace("%", " percent ").replace("_", " ")
-    text = re.sub(
-        r"([$€£])\s?([\d.]*\d(?: (?:hundred|thousand|million)\b)?)", lambda sum_: f"{sum_[2]} {MONEY[sum_[1]]} ", text
-    )
+    text = SUM.sub(lambda found: f"{found[2]} {MONEY[found[1]]} ", text)
     for pattern, replacement in SPELLINGS:
         text = pattern.sub(replacement, text)
     words: list[str] = []

@@ -292,7 +292,7 @@ class Conversation:
                 **timeline.parts(),
                 filler_ms=timeline.since(timeline.filler) if timeline.filler is not None else None,
                 stages=timeline.stages(),
-                speculated="committed" if timeline.hidden_ms() else "none",
+                speculated="committed" if timeline.was_speculated() else "none",
                 speculations=self._speculations if self._desk.speculate else 0,
                 hidden_ms=timeline.hidden_ms(),
                 wasted_tokens=self._wasted_tokens,

@@ -59,6 +59,10 @@ class Timeline:
         finished = max([self.decided, *self.ended.values()]) if self.pcm is None else self.pcm
         return ms(max(0.0, min(self.decided, finished) - min(self.began.values())))
 
+    def was_speculated(self) -> bool:
+        """Did the language model begin before the turn was known to be over?"""
+        return self.decided is not None and self.began.get("llm", self.decided) < self.decided
+
     def since(self, moment: float) -> float:
         """A moment in ms after the caller's last speech frame."""
         return ms(moment - self.spoke_until)

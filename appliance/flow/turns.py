@@ -138,8 +138,9 @@ class TurnTaking:
             self._listen(probability, now)
         onset = ONSET_OVER_AGENT_S if agent_audible else ONSET_S
         events: list[TurnEvent] = []
-        for signal in self._signals(now, onset):
-            if step := TABLE.get((self.floor, signal)):
+        for signal in Signal:
+            step = TABLE.get((self.floor, signal))
+            if step is not None and self._holds(signal, now, onset):
                 self.floor, event = step
                 events.append(self._enter(event, now))
         return events
@@ -151,18 +152,17 @@ class TurnTaking:
         elif now - self._last_speech > ONSET_GAP_S:
             self._run_s = 0.0
 
-    def _signals(self, now: float, onset: float) -> list[Signal]:
+    def _holds(self, signal: Signal, now: float, onset: float) -> bool:
         pause = now - self._last_speech
-        signals = []
-        if self._run_s >= onset and pause < LULL_S:
-            signals.append(Signal.ONSET)
-        if pause >= LULL_S:
-            signals.append(Signal.LULL)
-        if pause >= self.needed_pause_s():
-            signals.append(Signal.SETTLED)
-        if now - self._began >= self._max_turn_s:
-            signals.append(Signal.OVERLONG)
-        return signals
+        match signal:
+            case Signal.ONSET:
+                return self._run_s >= onset and pause < LULL_S
+            case Signal.LULL:
+                return pause >= LULL_S
+            case Signal.SETTLED:
+                return pause >= self.needed_pause_s()
+            case Signal.OVERLONG:
+                return now - self._began >= self._max_turn_s
 
     def _enter(self, event: type[TurnEvent], now: float) -> TurnEvent:
         if event is SpeechBegan:

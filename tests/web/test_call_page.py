@@ -115,7 +115,9 @@ def test_a_question_asked_aloud_is_captioned_and_answered_aloud(device: Device, 
         assert listening == "listening"
 
         def captions(selector: str) -> str:
-            return " ".join(e.get_attribute("textContent") or "" for e in driver.find_elements(By.CSS_SELECTOR, selector))
+            return " ".join(
+                e.get_attribute("textContent") or "" for e in driver.find_elements(By.CSS_SELECTOR, selector)
+            )
 
         until(driver, lambda: "password" in captions("#captions .said .words").lower(), 30)
         began = driver.execute_script("return performance.now()")

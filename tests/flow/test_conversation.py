@@ -1,0 +1,247 @@
+"""A whole call with engines that answer by the script, in virtual time; silero and the sound are real."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from appliance.bench.utterances import Utterance
+from appliance.doors.file import FileLine
+from appliance.dsp import soundfile
+from appliance.engines.contracts import Engines, Message, Transcript
+from appliance.flow.conversation import Conversation, Desk
+from appliance.flow.phrases import render_all
+from appliance.flow.vad import Silero
+from appliance.terms.errors import EngineDown
+from appliance.terms.events import (
+    CallEnded,
+    CallStarted,
+    Caption,
+    Event,
+    FillerSpoken,
+    ReplyHeard,
+    State,
+    StateChanged,
+    TurnEnded,
+)
+from appliance.terms.units import CAPTURE_RATE, Pcm
+from tests.warp import LoopClock, warped
+
+RATE = 22_050
+REPLY = "We are open from eight to six. On Saturday we close at one. On Sunday we are closed all day long."
+S_PER_WORD = 0.3
+
+
+@dataclass
+class Script:
+    """What the engines do, and what they were asked. Delays in seconds."""
+
+    reply: str = REPLY
+    stt_s: float = 0.1
+    llm_s: float = 0.1
+    tts_s: float = 0.05
+    sound: float = 0.9
+    words: str | None = None
+    """The transcript; None: so many words as there were seconds of sound."""
+    stt_fails: bool = False
+    heard_s: list[float] = field(default_factory=list)
+    asked: list[list[Message]] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+
+
+class ScriptedEngines:
+    """All four contracts over one script."""
+
+    rate = RATE
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+
+    async def transcribe(self, pcm: Pcm) -> Transcript:
+        await asyncio.sleep(self.script.stt_s)
+        if self.script.stt_fails:
+            raise EngineDown("stt died")
+        seconds = len(pcm) / CAPTURE_RATE
+        self.script.heard_s.append(seconds)
+        words = self.script.words
+        return Transcript(text=f"I speak for {seconds:.1f} seconds." if words is None else words, audio_s=seconds)
+
+    async def generate(self, call: str, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[str, None]:
+        self.script.asked.append(list(messages))
+        await asyncio.sleep(self.script.llm_s)
+        for word in self.script.reply.split():
+            await asyncio.sleep(0.016)
+            yield f"{word} "
+
+    async def prefill(self, call: str, messages: Sequence[Message]) -> None:
+        assert messages[0].role == "system"
+
+    async def forget(self, call: str) -> None:
+        self.script.forgotten.append(call)
+
+    async def synthesise(self, text: str) -> AsyncGenerator[Pcm, None]:
+        await asyncio.sleep(self.script.tts_s)
+        t = np.arange(int(RATE * S_PER_WORD * len(text.split()))) / RATE
+        yield (np.sin(2 * np.pi * 300 * t) * 8000).astype(np.int16)
+
+    async def end_probability(self, pcm: Pcm) -> float:
+        await asyncio.sleep(0.04)
+        return self.script.sound
+
+
+def silence(seconds: float) -> Pcm:
+    return np.zeros(int(seconds * CAPTURE_RATE), np.int16)
+
+
+def held(
+    script: Script, *sound: Pcm, greet: bool = False, speculate: bool = True, stop_after_s: float = 25.0
+) -> list[Event]:
+    """The events of a call in which the caller says this and then is silent until `stop_after_s`."""
+    events: list[Event] = []
+
+    async def call() -> None:
+        scripted = ScriptedEngines(script)
+        desk = Desk(
+            engines=Engines(stt=scripted, llm=scripted, tts=scripted, sense=scripted),
+            silero=Silero(),
+            phrases=await render_all(scripted, "Hello there." if greet else ""),
+            instructions="You are a receptionist.",
+            clock=LoopClock(),
+            max_tokens=80,
+            max_pause_s=1.1,
+            speculate=speculate,
+        )
+        line = FileLine(np.concatenate(sound), 24_000, LoopClock())
+        asyncio.get_running_loop().call_later(stop_after_s, line.hang_up, "hangup")
+        await Conversation(line, desk, events.append).run(greet=greet)
+        assert len(asyncio.all_tasks()) == 1, "a task outlived its call"
+
+    warped(call())
+    assert isinstance(events[0], CallStarted)
+    assert isinstance(events[-1], CallEnded)
+    assert script.forgotten == ["file"]
+    return events
+
+
+def turns(events: list[Event]) -> list[TurnEnded]:
+    return [event for event in events if isinstance(event, TurnEnded)]
+
+
+@pytest.fixture
+def question(utterances: dict[str, Utterance]) -> Pcm:
+    """1.6 s of speech."""
+    return soundfile.read(utterances["parking"].file)
+
+
+def test_a_question_is_answered_and_its_time_accounted_for(question: Pcm) -> None:
+    events = held(Script(), question)
+    (turn,) = turns(events)
+    assert turn.reply == REPLY
+    assert not turn.interrupted
+    assert turn.e2a_ms is not None
+    parts = (turn.endpoint_ms, turn.stt_ms, turn.llm_ms, turn.tts_ms, turn.playout_ms)
+    assert sum(part or 0 for part in parts) == pytest.approx(turn.e2a_ms, abs=0.2)
+    assert 450 <= turn.e2a_ms < 550  # the pause; everything else was hidden in it
+    assert turn.hidden_ms > 200
+    states = [event.state for event in events if isinstance(event, StateChanged)]
+    assert states == [State.LISTENING, State.THINKING, State.SPEAKING, State.WAITING]
+    said = " ".join(event.text for event in events if isinstance(event, Caption) and event.who == "agent")
+    assert said == REPLY
+
+
+def test_without_speculation_the_model_waits_for_the_end_of_the_turn(question: Pcm) -> None:
+    (turn,) = turns(held(Script(), question, speculate=False))
+    assert turn.speculated == "none"
+    assert turn.stages["llm"].start_ms >= (turn.endpoint_ms or 0)
+    assert turn.stages["stt"].start_ms < 200  # the transcript is a witness, so it is made in the pause all the same
+
+
+def test_a_breath_does_not_end_a_turn(question: Pcm) -> None:
+    script = Script()
+    (turn,) = turns(held(script, question[:-1600], silence(0.3), question[1600:]))
+    assert turn.speculations == 2
+    assert script.heard_s[-1] > 3.0  # both halves
+    assert len(turn.transcript or "") > 0
+
+
+def test_a_caller_who_goes_on_before_the_reply_is_heard_is_in_the_same_turn(question: Pcm) -> None:
+    script = Script(llm_s=1.5)
+    (turn,) = turns(held(script, question, silence(1.2), question))
+    assert script.heard_s[-1] > 4.0
+    assert turn.turn == 1
+    assert len(script.asked) == 2
+
+
+def test_an_interrupting_caller_silences_the_agent_who_remembers_what_was_heard(question: Pcm) -> None:
+    script = Script()
+    events = held(script, question, silence(2.0), question)
+    first, second = turns(events)
+    assert first.interrupted
+    assert first.reply
+    assert REPLY.startswith(first.reply)
+    assert len(first.reply) < len(REPLY)
+    assert any(isinstance(event, ReplyHeard) and event.text == first.reply for event in events)
+    assert second.reply == REPLY
+    assert script.asked[-1][:3] == [
+        Message("system", "You are a receptionist."),
+        Message("user", first.transcript or ""),
+        Message("assistant", first.reply),
+    ]
+
+
+def test_a_late_reply_is_bridged_by_a_filler(question: Pcm) -> None:
+    events = held(Script(llm_s=4.0), question)
+    (turn,) = turns(events)
+    (filler,) = [event for event in events if isinstance(event, FillerSpoken)]
+    assert not filler.apology
+    assert turn.filler_ms == pytest.approx(2450, abs=100)
+    assert turn.e2a_ms is not None
+    assert turn.e2a_ms > 4000
+    assert turn.reply == REPLY
+
+
+def test_a_dead_engine_is_apologised_for(question: Pcm) -> None:
+    events = held(Script(stt_fails=True), question)
+    (turn,) = turns(events)
+    assert turn.e2a_ms is None
+    assert turn.reply == ""
+    assert any(isinstance(event, FillerSpoken) and event.apology for event in events)
+    assert StateChanged(call="file", state=State.TROUBLE) in events
+
+
+def test_a_reply_that_never_comes_is_apologised_for(question: Pcm) -> None:
+    events = held(Script(llm_s=1000.0), question)
+    (turn,) = turns(events)
+    assert [event.apology for event in events if isinstance(event, FillerSpoken)] == [False, True]
+    assert turn.e2a_ms is None
+
+
+def test_what_was_no_speech_is_no_turn(question: Pcm) -> None:
+    events = held(Script(words=""), question)
+    assert turns(events) == []
+    captions = [event.text for event in events if isinstance(event, Caption)]
+    assert captions[-1] == ""
+    assert [event.state for event in events if isinstance(event, StateChanged)][-1] is State.WAITING
+
+
+def test_hanging_up_in_the_middle_of_a_reply_ends_the_turn(question: Pcm) -> None:
+    (turn,) = turns(held(Script(), question, stop_after_s=4.0))
+    assert turn.interrupted
+    assert turn.reply
+    assert REPLY.startswith(turn.reply)
+
+
+def test_the_greeting_is_spoken_first_and_can_be_interrupted(question: Pcm) -> None:
+    events = held(Script(), question, greet=True)
+    captions = [event for event in events if isinstance(event, Caption)]
+    assert (captions[0].turn, captions[0].text) == (0, "Hello there.")
+    assert turns(events)[0].reply == REPLY
+
+
+def test_with_doubtful_witnesses_the_longest_pause_decides(question: Pcm) -> None:
+    (turn,) = turns(held(Script(sound=0.1, words="I would like to"), question))
+    assert turn.endpoint_ms == pytest.approx(1100, abs=40)
