@@ -138,8 +138,9 @@ class Caller:
 
     async def close(self) -> None:
         await self._peer.close()
-        if self._listening is not None:
-            await self._listening
+        if self._listening is not None:  # of a call that was never connected, aiortc does not end the track
+            self._listening.cancel()
+            await asyncio.wait({self._listening})
 
     async def hear_greeting(self) -> None:
         """Until the agent has greeted and is silent."""

@@ -99,7 +99,7 @@ class WebrtcDoor:
         except Exception as error:
             # aiortc and its SDP parser raise whatever a bad offer provokes: AssertionError, IndexError, ValueError …
             await line.close()
-            raise BadInput(f"The offer cannot be answered: {type(error).__name__}: {error}") from error
+            raise BadInput(f"The offer cannot be answered: {error or type(error).__name__}.") from error
         spoken = ("sendrecv", "recvonly")
         if not any(t.kind == "audio" and t.currentDirection in spoken for t in peer.getTransceivers()):
             await line.close()
