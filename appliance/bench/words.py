@@ -121,7 +121,7 @@ def _expand(word: str) -> str:
         return f"{ORDINALS[word]} {TH}"
     for ending, full in ENDINGS:
         if word.endswith(ending):
-            return word.removesuffix(ending) + full
+            return _expand(word.removesuffix(ending)) + full
     if word.endswith("'s"):
         stem = word.removesuffix("'s")
         return f"{stem} {'is' if stem in IS_BEFORE_S else 's'}"
