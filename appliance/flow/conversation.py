@@ -279,7 +279,6 @@ class Conversation:
         if words:
             self._agent.settle(words, heard)
             self._spawn(self._prepare())
-        llm_s = timeline.ended.get("llm", 0.0) - timeline.began.get("llm", 0.0)
         self._emit(
             TurnEnded(
                 call=self._line.call,
@@ -298,7 +297,7 @@ class Conversation:
                 wasted_tokens=self._wasted_tokens,
                 stt_audio_s=round(reply.audio_s, 3),
                 llm_tokens=reply.tokens,
-                llm_tok_s=round(reply.tokens / llm_s, 1) if llm_s > 0 else None,
+                llm_tok_s=round(reply.tokens / reply.llm_s, 1) if reply.llm_s > 0 else None,
                 route=Route(),
                 why=None,
                 network=self._line.network,

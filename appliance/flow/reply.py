@@ -1,7 +1,8 @@
 """One reply in the making: transcript → tokens → clauses → speech, each stage overlapping the next.
 
 It may be begun before the turn is known to be over. Until `commit`, it goes no further than it was told to: to the
-transcript, or to the first clause's speech; nothing of it is heard.
+transcript, or to the first clause's speech; nothing of it is heard. The language model stands still while the first
+clause is synthesised: both at once would take twice as long, and that clause is what the caller waits for.
 """
 
 from __future__ import annotations
@@ -41,11 +42,15 @@ class Reply:
         self.text = ""
         """What the language model has said so far."""
         self.tokens = 0
+        self.llm_s = 0.0
+        """How long the language model was waited for."""
         self.audio_s = 0.0
         self._engines = engines
         self._agent = agent
         self._clock = clock
         self._committed = asyncio.Event()
+        self._sounded = asyncio.Event()
+        """The first clause is synthesised."""
         self._clauses: asyncio.Queue[str | None] = asyncio.Queue(CLAUSES_AHEAD)
         self._speech: asyncio.Queue[Speech | None] = asyncio.Queue(CLAUSES_AHEAD)
         self._task: asyncio.Task[None] | None = None
@@ -118,22 +123,28 @@ class Reply:
     async def _think(self) -> None:
         assert self.transcript is not None
         chunker = Chunker()
-        self.timeline.began["llm"] = self._clock.now()
+        self.timeline.began["llm"] = asked = self._clock.now()
         async with aclosing(self._agent.reply(self.transcript)) as tokens:
             async for token in tokens:
+                self.timeline.ended["llm"] = self._clock.now()
+                self.llm_s += self.timeline.ended["llm"] - asked
                 self.tokens += 1
                 self.text += token
                 for clause in chunker.feed(token):
                     await self._put(clause)
-                self.timeline.ended["llm"] = self._clock.now()
+                asked = self._clock.now()
         for clause in chunker.finish():
             await self._put(clause)
         await self._clauses.put(None)
 
     async def _put(self, clause: str) -> None:
-        if self.timeline.clause is None:
+        first = self.timeline.clause is None
+        if first:
             self.timeline.clause = self._clock.now()
         await self._clauses.put(clause)
+        if first:
+            await self._sounded.wait()
+            await self._committed.wait()
 
     async def _speak(self) -> None:
         while (clause := await self._clauses.get()) is not None:
@@ -146,7 +157,7 @@ class Reply:
                         self.timeline.pcm = self._clock.now()
                     await self._speech.put(Speech(text=text, pcm=pcm))
                     text = ""
-            await self._committed.wait()  # one clause is enough to start with; the rest may never be needed
+            self._sounded.set()
         await self._speech.put(None)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import queue
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +26,14 @@ class Request:
     data: bytes
 
 
+@dataclass(slots=True)
+class _Open:
+    """What became of a request that is not answered yet."""
+
+    cancelled: bool = False
+    ahead: int = 0
+
+
 class Mailbox:
     """A thread reads the socket; the engine takes requests in order and answers them from its own thread.
 
@@ -35,11 +43,13 @@ class Mailbox:
     def __init__(self, connection: socket.socket, capacity: int = 32) -> None:
         self._connection = connection
         self._decoder = Decoder()
-        self._requests: queue.Queue[Request | None] = queue.Queue()
+        self._requests: deque[Request] = deque()
         self._capacity = capacity
-        self._cancelled: set[int] = set()
-        self._known: set[int] = set()
-        self._lock = threading.Lock()
+        self._open: dict[int, _Open] = {}
+        self._news = threading.Condition()
+        """Guards all of this, and is told of every message."""
+        self._fresh = False
+        self._closed = False
         self._sending = threading.Lock()
         self._held: list[Message] = []
 
@@ -58,22 +68,37 @@ class Mailbox:
 
     def take(self, *, wait: bool = True) -> Request | None:
         """The next request; None where `wait` is false and there is none. Raises EOFError when the parent is gone."""
-        try:
-            request = self._requests.get(block=wait)
-        except queue.Empty:
+        with self._news:
+            self._fresh = False
+            while wait and not self._requests and not self._closed:
+                self._news.wait()
+            if self._requests:
+                return self._requests.popleft()
+            if self._closed:
+                raise EOFError("the parent closed the socket")
             return None
-        if request is None:
-            self._requests.put(None)
-            raise EOFError("the parent closed the socket")
-        return request
+
+    def rest(self) -> None:
+        """Wait until anything came since the last `take`: a request, a cancellation, a part that was taken."""
+        with self._news:
+            while not self._fresh and not self._closed:
+                self._news.wait()
 
     def cancelled(self, request: Request) -> bool:
         """Does nobody wait for this request any more?"""
-        with self._lock:
-            return request.id in self._cancelled
+        with self._news:
+            return request.id in self._open and self._open[request.id].cancelled
+
+    def ahead(self, request: Request) -> int:
+        """How many parts of the answer were sent and not yet taken."""
+        with self._news:
+            return self._open[request.id].ahead if request.id in self._open else 0
 
     def part(self, request: Request, meta: Mapping[str, Any] | None = None, data: bytes = b"") -> None:
         """Send a piece of the answer."""
+        with self._news:
+            if request.id in self._open:
+                self._open[request.id].ahead += 1
         self._send(Message(kind=Kind.PART, request=request.id, meta=meta or {}, data=data))
 
     def done(self, request: Request, meta: Mapping[str, Any] | None = None) -> None:
@@ -89,9 +114,8 @@ class Mailbox:
         self._send(Message(kind=kind, meta=meta))
 
     def _finish(self, request: Request, kind: Kind, meta: Mapping[str, Any]) -> None:
-        with self._lock:
-            self._known.discard(request.id)
-            self._cancelled.discard(request.id)
+        with self._news:
+            self._open.pop(request.id, None)
         self._send(Message(kind=kind, request=request.id, meta=meta))
 
     def _send(self, message: Message) -> None:
@@ -108,28 +132,37 @@ class Mailbox:
         except ConnectionError:
             pass  # the parent died: the same as its closing the socket
         finally:
-            self._requests.put(None)
+            with self._news:
+                self._closed = True
+                self._news.notify_all()
 
     def _receive(self, message: Message) -> None:
-        if message.kind is Kind.CANCEL:
-            with self._lock:
-                if message.request in self._known:
-                    self._cancelled.add(message.request)
-            return
-        meta = dict(message.meta)
-        request = Request(
-            id=message.request,
-            op=str(meta.pop("op", "")),
-            deadline=float(meta.pop("deadline", time.monotonic())),
-            arguments=meta,
-            data=message.data,
-        )
-        if self._requests.qsize() >= self._capacity:
-            self._send(Message(kind=Kind.ERROR, request=request.id, meta={"error": "the queue is full", "full": True}))
-            return
-        with self._lock:
-            self._known.add(request.id)
-        self._requests.put(request)
+        with self._news:
+            full = len(self._requests) >= self._capacity
+            match message.kind:
+                case Kind.CANCEL if message.request in self._open:
+                    self._open[message.request].cancelled = True
+                case Kind.TAKEN if message.request in self._open:
+                    self._open[message.request].ahead -= 1
+                case Kind.REQUEST if not full:
+                    self._open[message.request] = _Open()
+                    self._requests.append(_request(message))
+            self._fresh = True
+            self._news.notify_all()
+        if message.kind is Kind.REQUEST and full:
+            meta = {"error": "the queue is full", "full": True}
+            self._send(Message(kind=Kind.ERROR, request=message.request, meta=meta))
+
+
+def _request(message: Message) -> Request:
+    meta = dict(message.meta)
+    return Request(
+        id=message.request,
+        op=str(meta.pop("op", "")),
+        deadline=float(meta.pop("deadline", time.monotonic())),
+        arguments=meta,
+        data=message.data,
+    )
 
 
 Answer = Iterator[tuple[Mapping[str, Any], bytes]]

@@ -141,6 +141,7 @@ class Worker:
                     raise _Died
                 if answer.kind is Kind.PART:
                     yield answer
+                    self._send(Message(kind=Kind.TAKEN, request=request))
                     continue
                 finished = True
                 if answer.kind is Kind.ERROR:

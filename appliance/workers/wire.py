@@ -38,6 +38,7 @@ class Kind(IntEnum):
     PART = 6  # worker → parent: one piece of the answer
     DONE = 7  # worker → parent: the answer is whole
     ERROR = 8  # worker → parent: the request failed; meta says `error` and `late` or `full`
+    TAKEN = 9  # parent → worker: one more part was taken; an engine may wait for it before it makes the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

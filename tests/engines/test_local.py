@@ -119,10 +119,16 @@ class Desk:
     def cancel(self, request: int) -> None:
         self._ours.sendall(encode(Message(kind=Kind.CANCEL, request=request)))
 
-    def next(self) -> Message:
+    def next(self, *, take: bool = True) -> Message:
         while not self._messages:
             self._messages += self._decoder.feed(self._ours.recv(1 << 16))
-        return self._messages.pop(0)
+        message = self._messages.pop(0)
+        if take and message.kind is Kind.PART:
+            self.take(message.request)
+        return message
+
+    def take(self, request: int) -> None:
+        self._ours.sendall(encode(Message(kind=Kind.TAKEN, request=request)))
 
     def answers(self, *requests: int) -> dict[int, str]:
         """Their texts, once all are done."""
@@ -175,6 +181,15 @@ def test_llama_stops_within_a_token_of_being_cancelled(desk: Desk) -> None:
     while desk.next().kind is Kind.PART:
         parts += 1
     assert parts < 20
+
+
+def test_llama_makes_no_token_before_the_last_one_was_taken(desk: Desk) -> None:
+    desk.send(1, "a", "What is the wifi password?")
+    first = desk.next(take=False)
+    desk.send(2, "b", "Who is the manager?")
+    assert "Maria" in desk.answers(2)[2]  # which fails on any message of request 1
+    desk.take(1)
+    assert "blue seagull 42" in first.meta["text"] + desk.answers(1)[1]
 
 
 def test_a_newer_request_of_a_call_takes_the_older_ones_place(desk: Desk) -> None:

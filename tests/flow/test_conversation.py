@@ -168,6 +168,13 @@ def test_a_breath_does_not_end_a_turn(question: Pcm) -> None:
     assert len(turn.transcript or "") > 0
 
 
+def test_a_reply_that_may_be_in_vain_goes_no_further_than_its_first_clause(question: Pcm) -> None:
+    doubtful = Script(sound=0.1, words="I would like to")
+    (turn,) = turns(held(doubtful, question[:-1600], silence(0.9), question[1600:]))
+    assert turn.speculations == 2
+    assert 1 <= turn.wasted_tokens <= 6
+
+
 def test_a_caller_who_goes_on_before_the_reply_is_heard_is_in_the_same_turn(question: Pcm) -> None:
     script = Script(llm_s=1.5)
     (turn,) = turns(held(script, question, silence(1.2), question))
