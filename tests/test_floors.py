@@ -32,6 +32,7 @@ PURE = {
     "flow/timeline.py",
     "flow/capture.py",
     "doors/queue.py",
+    "doors/rate.py",
     "bench/words.py",
 }
 IMPURE_MODULES = {"asyncio", "socket", "threading", "time", "random", "subprocess", "multiprocessing", "datetime"}

@@ -31,6 +31,7 @@ from .utterances import Utterance, load
 
 QUIET_S = 1.5
 """After so much silence the agent has said all it had to say."""
+CONNECTED_WITHIN_S = 10.0
 GREETING_WITHIN_S = 5.0
 REPLY_WITHIN_S = 15.0
 BROKEN_S = 0.7
@@ -123,7 +124,7 @@ class Caller:
         self._messages: list[tuple[float, dict[str, Any]]] = []
 
     async def connect(self) -> None:
-        """Raises RuntimeError where the device refuses."""
+        """Returns once sound can flow. Raises RuntimeError where the device refuses, or cannot be reached."""
         self._peer.addTrack(self._mouth)
         self._peer.on("track", self._on_track)
         channel = self._peer.createDataChannel("events")
@@ -135,6 +136,9 @@ class Caller:
             if response.status != 200:
                 raise RuntimeError(f"the device answered {response.status}: {answer}")
         await self._peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
+        await self._until(lambda: self._peer.connectionState == "connected", CONNECTED_WITHIN_S)
+        if self._peer.connectionState != "connected":
+            raise RuntimeError(f"the call was not connected: {self._peer.connectionState}")
 
     async def close(self) -> None:
         await self._peer.close()

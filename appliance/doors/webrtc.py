@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -15,6 +14,7 @@ from appliance.terms.clock import Clock
 from appliance.terms.errors import BadInput, Busy, FrontdeskError, NotReady
 from appliance.terms.line import Line
 
+from .rate import Rate
 from .webrtc_line import WebrtcLine
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class WebrtcDoor:
         self._clock = clock
         self._ice = RTCConfiguration(iceServers=[RTCIceServer(urls=url) for url in ice_servers])
         self._calls: dict[WebrtcLine, asyncio.Task[None]] = {}
-        self._offers: deque[float] = deque(maxlen=OFFERS_PER_MINUTE)
+        self._offers = Rate(OFFERS_PER_MINUTE)
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/api/offer", self._offer)]
@@ -49,7 +49,7 @@ class WebrtcDoor:
         await asyncio.gather(*self._calls.values(), return_exceptions=True)
 
     async def _offer(self, request: web.Request) -> web.Response:
-        if not self._within_rate():
+        if not self._offers.admits(request.remote or "", self._clock.now()):
             return refuse(429, "rate", "Too many calls are being started. Please try again in a minute.")
         try:
             offer = await self._read(request)
@@ -115,14 +115,6 @@ class WebrtcDoor:
             release()
             self._calls.pop(line, None)
             await line.close()
-
-    def _within_rate(self) -> bool:
-        """At most so many offers in a minute, whoever makes them."""
-        now = self._clock.now()
-        if len(self._offers) == OFFERS_PER_MINUTE and now - self._offers[0] < 60.0:
-            return False
-        self._offers.append(now)
-        return True
 
 
 def refuse(status: int, code: str, message: str) -> web.Response:

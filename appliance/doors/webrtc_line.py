@@ -33,7 +33,7 @@ FRAME_OUT = RATE_OUT * FRAME_MS // 1000
 MAX_UNSENT = 64
 """Events that wait for the data channel to open; older ones give way."""
 MAX_MESSAGE = 1000
-CONNECT_WITHIN_S = 20.0
+CONNECT_WITHIN_S = 10.0
 BEHIND_S = 1.0
 FAREWELL_S = 0.5
 NETWORK_EVERY_S = 2.0

@@ -94,15 +94,13 @@ async def test_a_third_caller_is_told_that_all_lines_are_taken(
     device: Device, http: aiohttp.ClientSession, utterances: dict[str, Utterance]
 ) -> None:
     callers = [Caller(device.url), Caller(device.url)]
-    for caller in callers:
-        await caller.connect()
+    await asyncio.gather(*(caller.connect() for caller in callers))
     try:
         async with http.post(f"{device.url}api/offer", json=await audio_offer()) as response:
             assert response.status == 503
             assert (await response.json())["error"] == "busy"
     finally:
-        for caller in callers:
-            await caller.close()
+        await asyncio.gather(*(caller.close() for caller in callers))
     await until_free(http, device)
 
 
