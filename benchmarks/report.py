@@ -1,0 +1,180 @@
+"""Run the benchmarks and write their figures into docs/benchmarks.md.
+
+    .venv/bin/python benchmarks/report.py [--runs 3] [--keep] [NAME …]
+
+Each benchmark runs three times, one after the other, on a machine that should have nothing else to do. Its table stands
+in the document between `<!-- NAME -->` and `<!-- end -->`: the median, and the least and the most of the runs. The
+results are kept in `benchmarks/data/results`; `--keep` runs only what is missing there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
+RESULTS = ROOT / "benchmarks" / "data" / "results"
+FRONTDESK = Path(sys.executable).with_name("frontdesk")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One row: where in the result it is, how it is shown, and the bar as text and as a test."""
+
+    label: str
+    path: str
+    show: str = "{:.0f} ms"
+    bar: str = ""
+    met: Callable[[float], bool] | None = None
+    scale: float = 1.0
+
+    def of(self, result: dict[str, Any]) -> float:
+        value: Any = result
+        for key in self.path.split("/"):
+            value = value[key]
+        return float(value) * self.scale
+
+
+def at_most(label: str, path: str, bar: float, show: str = "{:.0f} ms", *, scale: float = 1.0) -> Figure:
+    text = "≤ " + show.format(bar)
+    return Figure(label=label, path=path, show=show, bar=text, met=lambda value: value <= bar, scale=scale)
+
+
+def at_least(label: str, path: str, bar: float, show: str) -> Figure:
+    return Figure(label=label, path=path, show=show, bar="≥ " + show.format(bar), met=lambda value: value >= bar)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    name: str
+    command: tuple[str, ...]
+    figures: tuple[Figure, ...]
+
+
+COUNT = "{:.0f}"
+PARTS = tuple(
+    Figure(label=f"the device's own account: {label}", path=f"device_p50_ms/{part}_ms")
+    for part, label in (
+        ("e2a", "`e2a_ms`, p50"),
+        ("endpoint", "waiting for the end of the turn"),
+        ("stt", "… then transcript"),
+        ("llm", "… then first clause"),
+        ("tts", "… then first sound"),
+        ("playout", "… then the door"),
+    )
+)
+QUALITY = (
+    Figure(label="asked", path="asked", show=COUNT),
+    Figure(label="answered", path="answered", show=COUNT, bar="all"),
+    Figure(label="answered rightly", path="right", show=COUNT),
+    Figure(label="cut in on the caller", path="cut_in", show=COUNT),
+    Figure(label="replies broken up", path="broken", show=COUNT, bar="none", met=lambda value: value == 0),
+)
+BENCHMARKS = (
+    Benchmark(
+        name="turn",
+        command=("bench", "turn"),
+        figures=(
+            at_most("end of speech → reply, p50", "p50_ms", 900),
+            at_most("p95", "p95_ms", 1500),
+            *QUALITY,
+            *PARTS,
+            at_most("start to ready", "device/ready_s", 15, "{:.1f} s"),
+            at_most("idle, of a core", "device/idle_cpu", 2, "{:.1f} %", scale=100),
+            at_most("main process", "device/main_mb", 250, "{:.0f} MB"),
+        ),
+    ),
+    Benchmark(
+        name="turn-2",
+        command=("bench", "turn", "--callers", "2"),
+        figures=(
+            Figure(label="end of speech → reply, p50", path="p50_ms"),
+            at_most("p95", "p95_ms", 2500),
+            *QUALITY,
+        ),
+    ),
+    Benchmark(
+        name="breath",
+        command=("bench", "turn", "--group", "breath"),
+        figures=(Figure(label="end of speech → reply, p50", path="p50_ms"), *QUALITY),
+    ),
+    Benchmark(
+        name="stt",
+        command=("bench", "stt"),
+        figures=(
+            at_most("word error rate", "wer", 5.5, "{:.2f} %", scale=100),
+            at_most("a clip, p50", "p50_ms", 140),
+            Figure(label="p95", path="p95_ms"),
+            at_most("10 s of speech", "sample_10s_ms", 200),
+            Figure(label="clips", path="clips", show=COUNT),
+        ),
+    ),
+)
+
+
+def run(benchmark: Benchmark, number: int, *, keep: bool) -> dict[str, Any]:
+    kept = RESULTS / f"{benchmark.name}-{number}.json"
+    if not (keep and kept.exists()):
+        print(f"{benchmark.name}: run {number} …", file=sys.stderr, flush=True)
+        done = subprocess.run([FRONTDESK, *benchmark.command, "--json"], stdout=subprocess.PIPE, text=True, check=True)
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        kept.write_text(done.stdout.splitlines()[-1])
+    result: dict[str, Any] = json.loads(kept.read_text())
+    return result
+
+
+def table(benchmark: Benchmark, results: list[dict[str, Any]]) -> str:
+    lines = [f"    frontdesk {' '.join(benchmark.command)}", "", "| | median | runs | bar | |", "|---|---|---|---|---|"]
+    for figure in benchmark.figures:
+        values = [figure.of(result) for result in results]
+        median, low, high = statistics.median(values), min(values), max(values)
+        verdict = "" if figure.met is None else ("met" if figure.met(median) else "**missed**")
+        spread = figure.show.format(high) if low == high else f"{figure.show.format(low)} – {figure.show.format(high)}"
+        lines.append(f"| {figure.label} | {figure.show.format(median)} | {spread} | {figure.bar} | {verdict} |")
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+    return (
+        f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, "
+        f"Linux {platform.release()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
+    )
+
+
+def put(document: str, name: str, text: str) -> str:
+    """`document` with the block `name` replaced."""
+    block = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+    if not block.search(document):
+        raise SystemExit(f"error: {DOCUMENT} has no block <!-- {name} -->")
+    return block.sub(lambda match: f"{match[1]}{text}\n{match[2]}", document)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", choices=[[], *(b.name for b in BENCHMARKS)], metavar="NAME")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--keep", action="store_true", help="use results that are there")
+    options = parser.parse_args()
+    document = put(DOCUMENT.read_text(encoding="utf-8"), "machine", machine())
+    for benchmark in BENCHMARKS:
+        if not options.names or benchmark.name in options.names:
+            results = [run(benchmark, number, keep=options.keep) for number in range(1, options.runs + 1)]
+            document = put(document, benchmark.name, table(benchmark, results))
+            DOCUMENT.write_text(document, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
