@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from appliance.bench import stt as stt_bench
+from appliance.bench import survive as survive_bench
 from appliance.bench import turn as turn_bench
 from appliance.bench import utterances
 from appliance.engines.local.proxy import LocalRecogniser
@@ -68,6 +70,31 @@ def stt(
             await worker.stop()
 
     _show(table, asyncio.run(measure()), as_json)
+
+
+@app.command()
+def survive(
+    times: Annotated[int, typer.Option(min=1, help="Blows to each of the four engines.")] = 20,
+    how: Annotated[str, typer.Option(help="kill (SIGKILL), freeze (SIGSTOP) or starve (no more memory).")] = "kill",
+    folder: Annotated[Path | None, typer.Option("--utterances", help="The folder of utterances.toml.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What a caller notices when an engine's process is struck down in the middle of a call."""
+    if how not in survive_bench.BLOWS:
+        raise typer.BadParameter(f"--how is one of {', '.join(survive_bench.BLOWS)}")
+    folder = folder or utterances.default_folder()
+    result = asyncio.run(survive_bench.measure(folder, times=times, how=how, tell=_progress))
+    table = Table("engine", "blows", "answered then", "answered next", "slowest next")
+    for engine in survive_bench.ENGINES:
+        rows = [row for row in result["rows"] if row["engine"] == engine]
+        times_ms = [row["next_ms"] for row in rows if row["next_ms"] is not None]
+        during = sum(row["during_ms"] is not None for row in rows)
+        table.add_row(engine, str(len(rows)), str(during), str(len(times_ms)), _ms(max(times_ms, default=None)))
+    _show(table, result, as_json)
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _show(table: Table, result: dict[str, Any], as_json: bool) -> None:

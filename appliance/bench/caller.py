@@ -48,6 +48,9 @@ class Asked:
     """Last voiced sample sent → first voiced sample of the reply received; None without a reply."""
     cut_in: bool = False
     filler: bool = False
+    apology: bool = False
+    repeats: bool = False
+    """A clause of the reply came twice."""
     longest_gap_ms: float = 0.0
     right: bool = False
     turn: dict[str, Any] = field(default_factory=dict)
@@ -146,6 +149,12 @@ class Caller:
             self._listening.cancel()
             await asyncio.wait({self._listening})
 
+    @property
+    def ended(self) -> bool:
+        """Did the device end the call, or the connection break?"""
+        told = any(message["type"] == "call.ended" for _, message in self._messages)
+        return told or self._peer.connectionState != "connected"
+
     async def hear_greeting(self) -> None:
         """Until the agent has greeted and is silent."""
         await self._until(lambda: bool(self._ear.voiced), GREETING_WITHIN_S)
@@ -167,6 +176,10 @@ class Caller:
         if voiced and turn.get("e2a_ms") is not None:
             asked.ms = round((voiced[0] - said) * 1000, 1)
             asked.longest_gap_ms = round(float(np.diff(voiced).max(initial=0.0)) * 1000, 1)
+        told = [m for at, m in self._messages if at > began]
+        clauses = [m["text"] for m in told if m["type"] == "caption" and m["who"] == "agent"]
+        asked.repeats = len(set(clauses)) < len(clauses)
+        asked.apology = any(m["type"] == "filler" and m["apology"] for m in told)
         asked.turn = turn
         asked.right = utterance.right(str(turn.get("reply") or ""))
         return asked

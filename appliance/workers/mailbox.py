@@ -50,6 +50,8 @@ class Mailbox:
         """Guards all of this, and is told of every message."""
         self._fresh = False
         self._closed = False
+        self._step_began: float | None = None
+        """Since when the engine has been at work without taking, resting or sending; None while it waits."""
         self._sending = threading.Lock()
         self._held: list[Message] = []
 
@@ -70,8 +72,10 @@ class Mailbox:
         """The next request; None where `wait` is false and there is none. Raises EOFError when the parent is gone."""
         with self._news:
             self._fresh = False
+            self._step_began = None
             while wait and not self._requests and not self._closed:
                 self._news.wait()
+            self._step_began = time.monotonic()
             if self._requests:
                 return self._requests.popleft()
             if self._closed:
@@ -81,8 +85,10 @@ class Mailbox:
     def rest(self) -> None:
         """Wait until anything came since the last `take`: a request, a cancellation, a part that was taken."""
         with self._news:
+            self._step_began = None
             while not self._fresh and not self._closed:
                 self._news.wait()
+            self._step_began = time.monotonic()
 
     def cancelled(self, request: Request) -> bool:
         """Does nobody wait for this request any more?"""
@@ -97,6 +103,7 @@ class Mailbox:
     def part(self, request: Request, meta: Mapping[str, Any] | None = None, data: bytes = b"") -> None:
         """Send a piece of the answer."""
         with self._news:
+            self._step_began = time.monotonic()
             if request.id in self._open:
                 self._open[request.id].ahead += 1
         self._send(Message(kind=Kind.PART, request=request.id, meta=meta or {}, data=data))
@@ -147,8 +154,11 @@ class Mailbox:
                 case Kind.REQUEST if not full:
                     self._open[message.request] = _Open()
                     self._requests.append(_request(message))
+            step_s = 0.0 if self._step_began is None else time.monotonic() - self._step_began
             self._fresh = True
             self._news.notify_all()
+        if message.kind is Kind.PING:
+            self._send(Message(kind=Kind.PONG, meta={"step_s": round(step_s, 3)}))
         if message.kind is Kind.REQUEST and full:
             meta = {"error": "the queue is full", "full": True}
             self._send(Message(kind=Kind.ERROR, request=message.request, meta=meta))

@@ -24,6 +24,16 @@ BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0)
 """Waits before the first, second, … restart in a row; a worker that lived `SETTLED_S` starts over."""
 SETTLED_S = 30.0
 STOP_S = 2.0
+DYING_S = 0.2
+"""How long after its socket closed a dying process may take to end, so that we can tell how it died."""
+BEAT_S = 0.5
+SILENT_S = 2.0
+"""A worker that says nothing for so long, though it is asked every half second, is frozen: it is killed."""
+STEP_S = 20.0
+"""An engine that is at one step for so long is stuck: its process is killed. The longest step that is none takes 4 s
+(28 s of speech, Whisper base, a Raspberry Pi)."""
+START_S = 120.0
+"""A process that is not ready by then is killed and started again."""
 RECEIVE_BYTES = 1 << 16
 
 
@@ -72,6 +82,9 @@ class Worker:
         self._keeper: asyncio.Task[None] | None = None
         self._stopping = False
         self._was_ready = False
+        self._heard = 0.0
+        self._step_s = 0.0
+        self._frozen = False
 
     @property
     def is_ready(self) -> bool:
@@ -190,19 +203,53 @@ class Worker:
                 os.setpriority(os.PRIO_PROCESS, process.pid, self._nice)
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         self._send(Message(kind=Kind.HELLO, meta=self._options))
-        self.failure = "its process ended"
+        self.failure, self._frozen = "its process ended", False
+        self._heard, self._step_s = time.monotonic(), 0.0
+        watching = asyncio.create_task(self._watch(process), name=f"watch {self.name}")
         try:
             await self._listen(reader)
         finally:
+            watching.cancel()
+            await self._post_mortem(process)
             self._bury()
             if process.returncode is None:
                 await _end(process)
-        if process.returncode is not None and process.returncode < 0:
-            self.failure = f"its process was killed by signal {-process.returncode}"
+
+    async def _post_mortem(self, process: asyncio.subprocess.Process) -> None:
+        """Let `failure` say how it died, where that shows soon after its socket closed."""
+        if not self._stopping:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), DYING_S)
+        if (process.returncode or 0) < 0 and not self._frozen:
+            self.failure = f"its process was killed by signal {-(process.returncode or 0)}"
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """Ask the process every half second whether it is alive; kill it when it is not."""
+        began = looked = time.monotonic()
+        while not self._frozen:
+            await asyncio.sleep(BEAT_S)
+            now = time.monotonic()
+            if now - looked > 2 * BEAT_S:  # it is us who stood still: what the worker said meanwhile was not read yet
+                self._heard = now
+            looked = now
+            if verdict := self._frozen_how(now, began):
+                self.failure, self._frozen = verdict, True
+                process.kill()
+            elif self.is_ready:
+                self._send(Message(kind=Kind.PING))
+
+    def _frozen_how(self, now: float, began: float) -> str:
+        """In words, or empty while all is well."""
+        if not self.is_ready:
+            return f"it was not ready after {START_S:.0f} s" if now - began > START_S else ""
+        if now - self._heard > SILENT_S:
+            return f"it said nothing for {SILENT_S:.0f} s"
+        return f"it was at one step for {STEP_S:.0f} s" if self._step_s > STEP_S else ""
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         decoder = Decoder()
         while data := await reader.read(RECEIVE_BYTES):
+            self._heard = time.monotonic()
             for message in decoder.feed(data):
                 if message.kind is Kind.READY:
                     self.facts = message.meta
@@ -213,6 +260,8 @@ class Worker:
                     self.failure = str(message.meta.get("error", "it could not start"))
                     if not self._was_ready:
                         self._unfit.set()
+                elif message.kind is Kind.PONG:
+                    self._step_s = float(message.meta.get("step_s", 0.0))
                 elif pending := self._pending.get(message.request):
                     pending.answers.put_nowait(message)
 

@@ -39,6 +39,8 @@ class Kind(IntEnum):
     DONE = 7  # worker → parent: the answer is whole
     ERROR = 8  # worker → parent: the request failed; meta says `error` and `late` or `full`
     TAKEN = 9  # parent → worker: one more part was taken; an engine may wait for it before it makes the next
+    PING = 10  # parent → worker: are you there?
+    PONG = 11  # worker → parent: yes; meta says for how long the engine has been at one step, `step_s`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -14,7 +15,8 @@ import pytest
 
 from appliance.terms.errors import EngineDown, EngineError, EngineFull, EngineLate
 from appliance.terms.events import EngineChanged
-from appliance.workers.supervisor import Worker
+from appliance.workers import supervisor
+from appliance.workers.supervisor import SILENT_S, Worker
 from appliance.workers.wire import Message
 
 ECHO = "tests.workers.echo_engine:Echo"
@@ -74,6 +76,47 @@ def test_a_killed_worker_is_restarted_and_the_request_that_died_with_it_sent_onc
             assert worker.restarts == 1
             assert [event.ready for event in events] == [True, False, True]
             assert "signal 9" in events[1].why or "ended" in events[1].why
+
+    checked(test)
+
+
+def test_a_frozen_worker_is_noticed_and_replaced() -> None:
+    async def test() -> None:
+        async with echo() as (worker, events):
+            await worker.wait_ready(READY_S)
+            pid = worker.facts["pid"]
+            os.kill(pid, signal.SIGSTOP)
+            began = asyncio.get_running_loop().time()
+            assert (await answers(worker, "say", text="still here"))[0][0]["text"] == "still here"
+            assert asyncio.get_running_loop().time() - began < SILENT_S + 2.0
+            assert worker.facts["pid"] != pid
+            assert "said nothing" in events[1].why
+
+    checked(test)
+
+
+def test_an_engine_stuck_at_one_step_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "STEP_S", 1.0)
+
+    async def test() -> None:
+        async with echo() as (worker, events):
+            await worker.wait_ready(READY_S)
+            steady = await answers(worker, "say", text="slow but steady", parts=4, wait_s=0.5)
+            assert len(steady) == 4
+            with pytest.raises(EngineDown):
+                await answers(worker, "say", text="stuck", wait_s=60.0, deadline_s=30.0)
+            assert "at one step" in events[1].why
+
+    checked(test)
+
+
+def test_a_worker_out_of_memory_is_replaced() -> None:
+    async def test() -> None:
+        async with echo() as (worker, events):
+            await worker.wait_ready(READY_S)
+            resource.prlimit(worker.facts["pid"], resource.RLIMIT_AS, (1, 1))
+            assert (await answers(worker, "say", b"x" * 5_000_000, text="large"))[0][0]["text"] == "large"
+            assert [event.ready for event in events] == [True, False, True]
 
     checked(test)
 
