@@ -82,12 +82,11 @@ class Mailbox:
                 raise EOFError("the parent closed the socket")
             return None
 
-    def rest(self) -> None:
+    def rest(self, timeout_s: float | None = None) -> None:
         """Wait until anything came since the last `take`: a request, a cancellation, a part that was taken."""
         with self._news:
             self._step_began = None
-            while not self._fresh and not self._closed:
-                self._news.wait()
+            self._news.wait_for(lambda: self._fresh or self._closed, timeout_s)
             self._step_began = time.monotonic()
 
     def cancelled(self, request: Request) -> bool:

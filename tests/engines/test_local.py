@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import ctranslate2
 import numpy as np
 import pytest
 
@@ -39,7 +40,7 @@ def piper(models: Path) -> Piper:
 def test_whisper_hears_what_was_said(whisper: Whisper, utterances: dict[str, Utterance]) -> None:
     errors = words = 0
     for utterance in list(utterances.values())[:8]:
-        wrong, total = word_errors(utterance.text, whisper.transcribe(soundfile.read(utterance.file)))
+        wrong, total = word_errors(utterance.text, whisper.transcribe(soundfile.read(utterance.file))[0])
         errors, words = errors + wrong, words + total
     assert errors / words < 0.1
 
@@ -47,7 +48,7 @@ def test_whisper_hears_what_was_said(whisper: Whisper, utterances: dict[str, Utt
 @pytest.mark.parametrize("level", [0, 3, 300])
 def test_whisper_hears_no_words_in_silence_and_noise(whisper: Whisper, level: int) -> None:
     noise = (np.random.default_rng(1).standard_normal(2 * CAPTURE_RATE) * level).astype(np.int16)
-    assert whisper.transcribe(noise) == ""
+    assert whisper.transcribe(noise)[0] == ""
 
 
 def test_whisper_hears_more_than_thirty_seconds(whisper: Whisper, utterances: dict[str, Utterance]) -> None:
@@ -55,8 +56,21 @@ def test_whisper_hears_more_than_thirty_seconds(whisper: Whisper, utterances: di
     silence = np.zeros(CAPTURE_RATE // 2, np.int16)
     pcm = np.concatenate([piece for u in said for piece in (soundfile.read(u.file), silence)])
     assert len(pcm) > 35 * CAPTURE_RATE
-    wrong, total = word_errors(" ".join(u.text for u in said), whisper.transcribe(pcm))
+    wrong, total = word_errors(" ".join(u.text for u in said), whisper.transcribe(pcm)[0])
     assert wrong / total < 0.25
+
+
+def test_what_the_model_or_the_machine_cannot_do_is_refused(models: Path) -> None:
+    model = str(models / "whisper-tiny.en")
+    with pytest.raises(ValueError, match="knows English only"):
+        Whisper(model, language="de")
+    with pytest.raises(ValueError, match="knows English only"):
+        Whisper(model, language="auto")
+    if not ctranslate2.get_cuda_device_count():
+        with pytest.raises(ValueError, match=r"stt\.device = cuda"):
+            Whisper(model, device="cuda")
+    with pytest.raises(ValueError, match=r"llm\.gpu_layers"):
+        Llama(str(next((models / "qwen2.5-0.5b").glob("*.gguf"))), FACTS, calls=1, gpu_layers=10)
 
 
 def test_windows_are_cut_in_silence() -> None:
@@ -158,6 +172,29 @@ def desk(llama: Llama) -> Iterator[Desk]:
     desk = Desk(llama)
     yield desk
     desk.close()
+
+
+def test_llama_keeps_its_decoded_instructions_for_the_next_start(models: Path, tmp_path: Path) -> None:
+    model, keep = str(next((models / "qwen2.5-0.5b").glob("*.gguf"))), str(tmp_path / "prompts")
+
+    def start(facts: str = FACTS) -> bool:
+        llama = Llama(model, facts, calls=1, context=1024, keep=keep)
+        desk = Desk(llama)
+        try:
+            desk.send(1, "a", "What is the wifi password?")
+            assert "seagull" in desk.answers(1)[1]
+        finally:
+            desk.close()
+        return bool(llama.facts["prefix_loaded"])
+
+    assert [start(), start()] == [False, True]
+    assert not start(FACTS + " The house is old.")
+    (kept,) = Path(keep).iterdir()  # the older one gave way
+    kept.write_bytes(kept.read_bytes()[:1000])
+    assert not start(FACTS + " The house is old.")
+    assert start(FACTS + " The house is old.")
+    full = Path("/dev/full") / "prompts"
+    assert not Llama(model, FACTS, calls=1, context=1024, keep=str(full)).facts["prefix_loaded"]
 
 
 def test_llama_answers_from_its_facts(desk: Desk) -> None:

@@ -109,7 +109,7 @@ def test_unknown_names_get_the_nearest() -> None:
     assert model.value.mend == "Did you mean whisper-tiny.en?"
     with pytest.raises(ModelError) as profile:
         load().profile("zzz")
-    assert profile.value.mend == "There are: standard."
+    assert profile.value.mend == "There are: standard, multilingual, quality."
 
 
 def test_a_checkout_keeps_its_models_beside_the_manifest() -> None:

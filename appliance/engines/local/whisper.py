@@ -21,6 +21,7 @@ from faster_whisper.tokenizer import Tokenizer
 from appliance.terms.units import CAPTURE_RATE, FRAME_SAMPLES, Pcm
 from appliance.workers.mailbox import Answer, Mailbox, Request, serve_in_turn
 
+AUTO = "auto"
 FRAMES_PER_S = 100
 FULL_FRAMES = 30 * FRAMES_PER_S
 SHORT_FRAMES = 15 * FRAMES_PER_S
@@ -40,58 +41,84 @@ Features = npt.NDArray[np.float32]
 
 
 class Whisper:
-    """`transcribe`: PCM in, `{text}` out."""
+    """`transcribe`: PCM in, `{text, language}` out."""
 
-    def __init__(self, model: str, threads: int = 2, device: str = "cpu") -> None:
+    def __init__(self, model: str, threads: int = 2, device: str = "cpu", language: str = "en") -> None:
+        """`language`: Whisper's code of one, or `auto`: heard anew in each clip."""
+        if device == "cuda" and not ctranslate2.get_cuda_device_count():
+            raise ValueError("stt.device = cuda, but CTranslate2 finds no CUDA device here: set it to cpu or auto")
         self._whisper = WhisperModel(
             model, device=device, compute_type="int8", cpu_threads=threads, local_files_only=True
         )
-        self._tokenizer = Tokenizer(
-            self._whisper.hf_tokenizer, self._whisper.model.is_multilingual, task="transcribe", language="en"
-        )
-        self._prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
+        if not self._whisper.model.is_multilingual and language != "en":
+            raise ValueError(
+                f"stt.language = {language}, but {model} knows English only: set stt.model to a multilingual one"
+                " (whisper-base)"
+            )
+        if language != AUTO and language not in self._whisper.supported_languages:
+            raise ValueError(f"stt.language = {language} is none of Whisper's: de, en, es, fr, … or auto")
+        self._language = language
+        self._tokenizers: dict[str, Tokenizer] = {}
         self.facts: Mapping[str, Any] = {}
         self.transcribe(np.zeros(CAPTURE_RATE, np.int16))
 
     def serve(self, mailbox: Mailbox) -> None:
         serve_in_turn(mailbox, self._handle)
 
-    def transcribe(self, pcm: Pcm) -> str:
-        """The words in (n,) int16, 16 kHz mono; empty where nobody speaks."""
-        return " ".join(text for window in windows(pcm) if (text := self._window(window)))
+    def transcribe(self, pcm: Pcm) -> tuple[str, str]:
+        """The words in (n,) int16, 16 kHz mono, empty where nobody speaks; and the language, of the longest piece."""
+        found = [self._window(window) for window in windows(pcm)]
+        language = max(found, key=lambda piece: len(piece[0]), default=("", self._language))[1]
+        return " ".join(text for text, _ in found if text), language
 
     def _handle(self, request: Request) -> Answer:
         if request.op != "transcribe":
             raise ValueError(f"unknown operation {request.op!r}")
-        yield {"text": self.transcribe(np.frombuffer(request.data, np.int16))}, b""
+        text, language = self.transcribe(np.frombuffer(request.data, np.int16))
+        yield {"text": text, "language": language}, b""
 
-    def _window(self, pcm: Pcm) -> str:
+    def _window(self, pcm: Pcm) -> tuple[str, str]:
         features = self._whisper.feature_extractor(pcm.astype(np.float32) / 32768.0)
         seconds = len(pcm) / CAPTURE_RATE
         frames = max(SHORT_FRAMES, math.ceil(seconds * FRAMES_PER_S) + MARGIN_FRAMES)
-        text, sure = self._decode(features, min(frames + frames % 2, FULL_FRAMES), seconds)
+        text, language, sure = self._decode(features, min(frames + frames % 2, FULL_FRAMES), seconds)
         if not sure and frames < FULL_FRAMES:
-            text, _ = self._decode(features, FULL_FRAMES, seconds)
-        return text
+            text, language, _ = self._decode(features, FULL_FRAMES, seconds)
+        return text, language
 
-    def _decode(self, features: Features, frames: int, seconds: float) -> tuple[str, bool]:
-        """The text with an encoder context of `frames` (10 ms each), and whether it can be believed."""
+    def _decode(self, features: Features, frames: int, seconds: float) -> tuple[str, str, bool]:
+        """The text with an encoder context of `frames` (10 ms each), its language, and whether it can be believed."""
+        heard = ctranslate2.StorageView.from_array(np.ascontiguousarray(_fit(features, frames)[None]))
+        language = self._language
+        if language == AUTO:
+            heard = self._whisper.model.encode(heard)
+            language = self._whisper.model.detect_language(heard)[0][0][0].strip("<|>")
+        tokenizer = self._tokenizer(language)
+        prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
         limit = min(224, int(seconds * TOKENS_PER_S) + SPARE_TOKENS)
         result = self._whisper.model.generate(
-            ctranslate2.StorageView.from_array(np.ascontiguousarray(_fit(features, frames)[None])),
-            [self._prompt],
+            heard,
+            [prompt],
             beam_size=1,
-            max_length=limit + len(self._prompt),
+            max_length=limit + len(prompt),
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
         if result.no_speech_prob >= NO_SPEECH:
-            return "", True
-        tokens = [token for token in result.sequences_ids[0] if token < self._tokenizer.eot]
-        text = self._tokenizer.decode(tokens).strip()
+            return "", language, True
+        tokens = [token for token in result.sequences_ids[0] if token < tokenizer.eot]
+        text = tokenizer.decode(tokens).strip()
         encoded = text.encode()
         repeats = len(encoded) / max(1, len(zlib.compress(encoded))) > MAX_COMPRESSION
-        return text, not (repeats or result.scores[0] < MIN_LOGPROB or len(tokens) >= limit - 1)
+        return text, language, not (repeats or result.scores[0] < MIN_LOGPROB or len(tokens) >= limit - 1)
+
+    def _tokenizer(self, language: str) -> Tokenizer:
+        if language not in self._tokenizers:
+            multilingual = self._whisper.model.is_multilingual
+            self._tokenizers[language] = Tokenizer(
+                self._whisper.hf_tokenizer, multilingual, task="transcribe", language=language
+            )
+        return self._tokenizers[language]
 
 
 def _fit(features: Features, frames: int) -> Features:
