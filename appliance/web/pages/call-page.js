@@ -72,9 +72,9 @@ function ring() {
 /** @param {{phase: string, message?: string, tries?: number, retry_ms?: number}} told */
 function onPhase({ phase, message, tries = 0, retry_ms = 0 }) {
   if (phase === "connected") return begin();
-  if (phase === "weak") {
+  if (phase === "weak" || phase === "returning") {
     part("state").state = "trouble";
-    return notice("The line is weak. Please hold on.");
+    return notice(phase === "weak" ? "The line is weak. Please hold on." : "The line broke. Calling again …");
   }
   const [title, text] = DIALLING[/** @type {keyof typeof DIALLING} */ (phase)];
   part("dialling-title").textContent = title;

@@ -1,8 +1,10 @@
 /**
  * One call to the front desk over WebRTC. It knows nothing of the page.
  *
+ * A line that breaks is made anew, for half a minute, with the token that the device gave for that: the call goes on.
+ *
  * Events, each a CustomEvent:
- * - `phase`: `{phase: "asking"|"connecting"|"warming"|"connected"|"weak", message?, tries?}`
+ * - `phase`: `{phase: "asking"|"connecting"|"warming"|"connected"|"weak"|"returning", message?, tries?}`
  * - `remote`: the agent's voice is there, in `remote`
  * - `message`: what the device told, a `Message`
  * - `over`, once: `{reason: "cancelled"|"hangup"|"stopped"|"limit"|…, byUs: boolean}` or `{problem: Problem}`
@@ -15,6 +17,10 @@ const GATHER_MS = 1000;
 const WARMING_RETRY_MS = 2000;
 const CONNECT_MS = 15000;
 const LOST_AFTER_MS = 5000;
+/** How long a broken line is made anew, how long each try may take, and the rest between two. */
+const RETURN_WITHIN_MS = 30000;
+const RETURN_TRY_MS = 8000;
+const RETURN_RETRY_MS = 1000;
 /** How long a hang-up may take to reach the device before the line closes. */
 const FAREWELL_MS = 300;
 
@@ -30,6 +36,9 @@ export class Call extends EventTarget {
   #pc = null;
   /** @type {RTCDataChannel|null} */
   #channel = null;
+  /** What the device wants to see of a caller who comes back. */
+  #resume = "";
+  #returning = false;
   #over = false;
   #stop = new AbortController();
   #deadline = 0;
@@ -41,15 +50,43 @@ export class Call extends EventTarget {
       this.microphone = await openMicrophone();
       if (this.#over) return this.#release();
       this.#tell("phase", { phase: "connecting" });
-      const offer = await this.#offer(this.microphone);
-      const answer = await this.#post(offer);
-      if (this.#over) return;
-      this.id = String(answer.call ?? "");
-      this.#deadline = setTimeout(() => this.#fail(NO_LINE), CONNECT_MS);
-      await this.#pc?.setRemoteDescription({ type: answer.type, sdp: answer.sdp });
+      await this.#ring();
     } catch (error) {
       this.#fail(ofError(error));
     }
+  }
+
+  /** Offer the device a line, the first or another one to the same call. */
+  async #ring() {
+    const offer = await this.#offer(/** @type {MediaStream} */ (this.microphone));
+    const answer = await this.#post(offer);
+    if (this.#over) return;
+    this.id = String(answer.call ?? "");
+    this.#resume = String(answer.resume ?? "");
+    if (!this.#returning) this.#deadline = setTimeout(() => this.#fail(NO_LINE), CONNECT_MS);
+    await this.#pc?.setRemoteDescription({ type: answer.type, sdp: answer.sdp });
+  }
+
+  /** The line broke in the middle of the call. */
+  async #comeBack() {
+    if (this.#over || this.#returning) return;
+    if (!this.#resume) return this.#fail(LOST);
+    this.#returning = true;
+    clearTimeout(this.#deadline);
+    this.#tell("phase", { phase: "returning" });
+    const until = performance.now() + RETURN_WITHIN_MS;
+    while (!this.#over && performance.now() < until) {
+      try {
+        await this.#ring();
+        if (await connected(this.#pc, RETURN_TRY_MS, this.#stop.signal)) break;
+      } catch (error) {
+        const problem = ofError(error);
+        if (problem !== UNREACHABLE) return this.#fail(problem);
+      }
+      await delay(RETURN_RETRY_MS, this.#stop.signal);
+    }
+    this.#returning = false;
+    if (this.#pc?.connectionState !== "connected") this.#fail(LOST);
   }
 
   /** End the call, or give up ringing. */
@@ -61,9 +98,12 @@ export class Call extends EventTarget {
 
   /** @param {MediaStream} microphone @returns {Promise<RTCSessionDescription>} with its candidates */
   async #offer(microphone) {
+    this.#pc?.close();
     const pc = new RTCPeerConnection({ iceServers: [] });
     this.#pc = pc;
-    pc.addEventListener("connectionstatechange", () => this.#onConnection(pc.connectionState));
+    pc.addEventListener("connectionstatechange", () => {
+      if (pc === this.#pc) this.#onConnection(pc.connectionState);
+    });
     pc.addEventListener("track", (event) => {
       this.remote = event.streams[0] ?? new MediaStream([event.track]);
       this.#tell("remote", null);
@@ -72,8 +112,12 @@ export class Call extends EventTarget {
 
     const channel = pc.createDataChannel("events", { ordered: true });
     this.#channel = channel;
-    channel.addEventListener("message", (event) => this.#onMessage(event.data));
-    channel.addEventListener("close", () => this.#fail(LOST));
+    channel.addEventListener("message", (event) => {
+      if (channel === this.#channel) this.#onMessage(event.data);
+    });
+    channel.addEventListener("close", () => {
+      if (channel === this.#channel) this.#comeBack();
+    });
 
     await pc.setLocalDescription();
     await gathered(pc, this.#stop.signal);
@@ -88,7 +132,8 @@ export class Call extends EventTarget {
    */
   async #post(offer) {
     for (let tries = 1; ; tries += 1) {
-      const reply = await post("/api/offer", { sdp: offer.sdp, type: offer.type }, this.#stop.signal);
+      const rung = { sdp: offer.sdp, type: offer.type, resume: this.#resume };
+      const reply = await post("/api/offer", rung, this.#stop.signal);
       const body = await reply.json().catch(() => null);
       if (reply.ok && body) return body;
       if (reply.status !== 503 || body?.error !== "starting") throw new CallFailed(ofRefusal(reply.status, body));
@@ -113,9 +158,10 @@ export class Call extends EventTarget {
     } else if (state === "disconnected") {
       this.#tell("phase", { phase: "weak" });
       clearTimeout(this.#deadline);
-      this.#deadline = setTimeout(() => this.#fail(LOST), LOST_AFTER_MS);
+      this.#deadline = setTimeout(() => this.#comeBack(), LOST_AFTER_MS);
     } else if (state === "failed") {
-      this.#fail(this.#channel?.readyState === "connecting" ? NO_LINE : LOST);
+      if (this.#channel?.readyState !== "connecting") this.#comeBack();
+      else if (!this.#returning) this.#fail(NO_LINE);
     }
   }
 
@@ -149,6 +195,22 @@ export class Call extends EventTarget {
     if (type !== "over" && this.#over) return;
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/**
+ * @param {RTCPeerConnection|null} pc
+ * @param {number} ms
+ * @param {AbortSignal} signal
+ * @returns {Promise<boolean>} whether the line stood in time
+ */
+async function connected(pc, ms, signal) {
+  const until = performance.now() + ms;
+  while (pc && performance.now() < until && !signal.aborted) {
+    if (pc.connectionState === "connected") return true;
+    if (pc.connectionState === "failed" || pc.connectionState === "closed") return false;
+    await delay(100, signal);
+  }
+  return false;
 }
 
 /** @returns {Promise<MediaStream>} */
