@@ -33,6 +33,7 @@ PURE = {
     "flow/capture.py",
     "doors/queue.py",
     "doors/rate.py",
+    "doors/tickets.py",
     "bench/words.py",
 }
 IMPURE_MODULES = {"asyncio", "socket", "threading", "time", "random", "subprocess", "multiprocessing", "datetime"}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
+import secrets
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -12,24 +12,32 @@ from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSession
 
 from appliance.terms.clock import Clock
 from appliance.terms.errors import BadInput, Busy, FrontdeskError, NotReady
-from appliance.terms.line import Line
+from appliance.terms.line import COME_BACK_WITHIN_S, COMING_BACK, Line
 
+from . import offer
+from .offer import Offer
 from .rate import Rate
+from .tickets import Tickets
 from .webrtc_line import WebrtcLine
 
 log = logging.getLogger(__name__)
 
-MAX_OFFER_BYTES = 64 * 1024
 OFFERS_PER_MINUTE = 60
+MOVE_WITHIN_S = 3.0
 
 Answer = Callable[[Line], Awaitable[None]]
 Release = Callable[[], None]
 Admit = Callable[[], Release]
 """Takes one of the device's lines and returns what gives it back. Raises Busy or NotReady."""
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class WebrtcDoor:
-    """`POST /api/offer`. The daemon hands in `answer`, which holds one conversation, and `admit`."""
+    """`POST /api/offer` (more candidates by `PATCH`) and WHIP: `POST /whip`, `DELETE /whip/{id}`.
+
+    The daemon hands in `answer`, which holds one conversation, and `admit`. A caller who sends the `resume` token of a
+    call gets a new line to that call; its old line, if it still stands, ends as `moved`.
+    """
 
     def __init__(self, answer: Answer, admit: Admit, clock: Clock, ice_servers: list[str]) -> None:
         self._answer = answer
@@ -37,10 +45,17 @@ class WebrtcDoor:
         self._clock = clock
         self._ice = RTCConfiguration(iceServers=[RTCIceServer(urls=url) for url in ice_servers])
         self._calls: dict[WebrtcLine, asyncio.Task[None]] = {}
+        self._whip: dict[str, WebrtcLine] = {}
         self._offers = Rate(OFFERS_PER_MINUTE)
+        self._tickets = Tickets(COME_BACK_WITHIN_S)
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post("/api/offer", self._offer)]
+        return [
+            web.post("/api/offer", _told(self._take_offer)),
+            web.patch("/api/offer", _told(self._take_candidates)),
+            web.post("/whip", _told(self._take_whip)),
+            web.delete("/whip/{id}", self._end_whip),
+        ]
 
     async def close(self) -> None:
         """Hang up on everybody."""
@@ -48,53 +63,64 @@ class WebrtcDoor:
             line.hang_up("stopped")
         await asyncio.gather(*self._calls.values(), return_exceptions=True)
 
-    async def _offer(self, request: web.Request) -> web.Response:
-        if not self._offers.admits(request.remote or "", self._clock.now()):
-            return refuse(429, "rate", "Too many calls are being started. Please try again in a minute.")
+    async def _take_offer(self, request: web.Request) -> web.Response:
+        self._count(request)
+        line, answer, token = await self._ring(offer.from_json(await offer.body(request)))
+        return web.json_response({"sdp": answer.sdp, "type": answer.type, "call": line.call, "resume": token})
+
+    async def _take_candidates(self, request: web.Request) -> web.Response:
+        call, candidates = offer.candidates(await offer.body(request))
+        for line in self._calls:
+            if secrets.compare_digest(line.call.encode(), call.encode("utf-8", "replace")):
+                await line.add_candidates(candidates)
+                return web.Response(status=204)
+        return refuse(404, "call", "There is no such call.")
+
+    async def _take_whip(self, request: web.Request) -> web.Response:
+        self._count(request)
+        if request.content_type != "application/sdp":
+            return refuse(415, "type", "The body must be application/sdp.")
+        line, answer, _ = await self._ring(offer.from_sdp(await offer.body(request)))
+        resource = secrets.token_urlsafe(24)
+        self._whip[resource] = line
+        self._calls[line].add_done_callback(lambda task: self._whip.pop(resource, None))
+        headers = {"Location": f"/whip/{resource}"}
+        return web.Response(status=201, text=answer.sdp, content_type="application/sdp", headers=headers)
+
+    async def _end_whip(self, request: web.Request) -> web.Response:
+        line = self._whip.pop(request.match_info["id"], None)
+        if line is None:
+            return refuse(404, "call", "There is no such call.")
+        line.hang_up("hangup")
+        return web.Response()
+
+    async def _ring(self, wanted: Offer) -> tuple[WebrtcLine, RTCSessionDescription, str]:
+        """Start a call, or go on with one. Raises Busy, NotReady or BadInput."""
+        call = self._tickets.redeem(wanted.resume, self._clock.now()) if wanted.resume else None
+        if call is not None:
+            await self._move(call)
+        release = self._admit()
         try:
-            offer = await self._read(request)
-            release = self._admit()
-        except Busy as error:
-            return refuse(503, "busy", str(error))
-        except NotReady as error:
-            return refuse(503, "starting", str(error))
-        except BadInput as error:
-            return refuse(400, "offer", str(error))
-        try:
-            line, answer = await self._connect(offer)
-        except BadInput as error:
+            line, answer = await self._connect(wanted.sdp, call)
+        except BadInput:
             release()
-            return refuse(400, "offer", str(error))
-        self._calls[line] = asyncio.create_task(self._hold(line, release), name=f"call {line.call}")
-        return web.json_response({"sdp": answer.sdp, "type": answer.type, "call": line.call})
+            raise
+        token = self._tickets.issue(line.call)
+        self._calls[line] = asyncio.create_task(self._hold(line, release, token), name=f"call {line.call}")
+        return line, answer, token
 
-    async def _read(self, request: web.Request) -> RTCSessionDescription:
-        if (request.content_length or 0) > MAX_OFFER_BYTES:
-            raise BadInput(f"The offer is larger than {MAX_OFFER_BYTES // 1024} kB.")
-        body = bytearray()
-        async for chunk in request.content.iter_chunked(MAX_OFFER_BYTES):
-            body += chunk
-            if len(body) > MAX_OFFER_BYTES:
-                raise BadInput(f"The offer is larger than {MAX_OFFER_BYTES // 1024} kB.")
-        try:
-            offer = json.loads(body)
-            sdp, kind = offer["sdp"], offer["type"]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            raise BadInput('The body is not {"sdp": …, "type": "offer"}.') from None
-        if kind != "offer" or not isinstance(sdp, str):
-            raise BadInput('The body is not {"sdp": …, "type": "offer"}.')
-        if "m=audio" not in sdp:
-            raise BadInput("The offer has no audio.")
-        # Chrome hides addresses behind `.local` names, each of which would cost a second of mDNS; the peer's own
-        # checks reveal the address anyway.
-        lines = [line for line in sdp.splitlines() if not (line.startswith("a=candidate") and ".local " in line)]
-        return RTCSessionDescription("\r\n".join(lines) + "\r\n", kind)
+    async def _move(self, call: str) -> None:
+        """End the call's old line, if it still stands: its caller is here."""
+        for line, task in tuple(self._calls.items()):
+            if line.call == call:
+                line.hang_up("moved")
+                await asyncio.wait({task}, timeout=MOVE_WITHIN_S)
 
-    async def _connect(self, offer: RTCSessionDescription) -> tuple[WebrtcLine, RTCSessionDescription]:
+    async def _connect(self, sdp: str, call: str | None) -> tuple[WebrtcLine, RTCSessionDescription]:
         peer = RTCPeerConnection(self._ice)
-        line = WebrtcLine(peer, self._clock)
+        line = WebrtcLine(peer, self._clock, call)
         try:
-            await peer.setRemoteDescription(offer)
+            await peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
             await peer.setLocalDescription(await peer.createAnswer())
         except Exception as error:
             # aiortc and its SDP parser raise whatever a bad offer provokes: AssertionError, IndexError, ValueError …
@@ -106,7 +132,7 @@ class WebrtcDoor:
             raise BadInput("The offer has no audio in a codec that is spoken here.")
         return line, peer.localDescription
 
-    async def _hold(self, line: WebrtcLine, release: Release) -> None:
+    async def _hold(self, line: WebrtcLine, release: Release, token: str) -> None:
         try:
             await self._answer(line)
         except FrontdeskError as error:
@@ -114,7 +140,34 @@ class WebrtcDoor:
         finally:
             release()
             self._calls.pop(line, None)
+            self._tickets.ended(token, self._clock.now(), coming_back=line.ended in COMING_BACK)
             await line.close()
+
+    def _count(self, request: web.Request) -> None:
+        if not self._offers.admits(request.remote or "", self._clock.now()):
+            raise _TooOften
+
+
+class _TooOften(Exception):
+    """One address started too many calls."""
+
+
+def _told(handler: Handler) -> Handler:
+    """The handler, with its refusals as responses."""
+
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            return await handler(request)
+        except _TooOften:
+            return refuse(429, "rate", "Too many calls are being started. Please try again in a minute.")
+        except Busy as error:
+            return refuse(503, "busy", str(error))
+        except NotReady as error:
+            return refuse(503, "starting", str(error))
+        except BadInput as error:
+            return refuse(400, "offer", str(error))
+
+    return handle
 
 
 def refuse(status: int, code: str, message: str) -> web.Response:

@@ -14,7 +14,7 @@ from typing import Any
 
 import av
 import numpy as np
-from aiortc import MediaStreamTrack, RTCDataChannel, RTCPeerConnection
+from aiortc import MediaStreamTrack, RTCDataChannel, RTCIceCandidate, RTCPeerConnection
 from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamError
 
@@ -34,6 +34,8 @@ MAX_UNSENT = 64
 """Events that wait for the data channel to open; older ones give way."""
 MAX_MESSAGE = 1000
 CONNECT_WITHIN_S = 10.0
+SILENT_S = 15.0
+"""Not one packet for so long: the caller is gone. ICE would notice only after 30 s."""
 BEHIND_S = 1.0
 FAREWELL_S = 0.5
 NETWORK_EVERY_S = 2.0
@@ -74,8 +76,8 @@ class WebrtcLine:
     rate_out = RATE_OUT
     lead_ms = 60.0
 
-    def __init__(self, peer: RTCPeerConnection, clock: Clock) -> None:
-        self.call = secrets.token_urlsafe(16)
+    def __init__(self, peer: RTCPeerConnection, clock: Clock, call: str | None) -> None:
+        self.call = call or secrets.token_urlsafe(16)
         self.ended = ""
         self.network: Network | None = None
         self._peer = peer
@@ -96,7 +98,7 @@ class WebrtcLine:
         resampler: Resampler | None = None
         waiting = np.zeros(0, np.int16)
         try:
-            while (heard := await self._next(over, None if resampler else CONNECT_WITHIN_S)) is not None:
+            while (heard := await self._next(over, SILENT_S if resampler else CONNECT_WITHIN_S)) is not None:
                 resampler = resampler or Resampler(heard.sample_rate, CAPTURE_RATE)
                 waiting = np.concatenate([waiting, resampler.feed(samples(heard))])
                 while len(waiting) >= FRAME_SAMPLES:
@@ -133,6 +135,11 @@ class WebrtcLine:
             self.ended = reason
             self._over.set()
 
+    async def add_candidates(self, candidates: list[RTCIceCandidate]) -> None:
+        """Addresses of the caller that became known after the offer."""
+        for candidate in candidates:
+            await self._peer.addIceCandidate(candidate)
+
     async def close(self) -> None:
         """Once the conversation is over: let its last words to the page arrive, then close the connection."""
         self.hang_up("stopped")
@@ -142,7 +149,7 @@ class WebrtcLine:
                     await asyncio.sleep(FRAME_MS / 1000)
         await self._peer.close()
 
-    async def _next(self, over: asyncio.Task[Any], timeout_s: float | None) -> av.AudioFrame | None:
+    async def _next(self, over: asyncio.Task[Any], timeout_s: float) -> av.AudioFrame | None:
         """The caller's next 20 ms, or None at the end of the call."""
         get = asyncio.create_task(self._receive())
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass, field
 
 from appliance.engines.contracts import LanguageModel, Message
 
@@ -12,15 +13,24 @@ KEPT_TURNS = 6
 """History is cut from 12 turns to 6 at once, so that the re-reading it costs comes seldom."""
 
 
-class Agent:
-    """One call's memory. A reply that is only being prepared leaves no trace; `settle` makes it history."""
+@dataclass(slots=True)
+class Memory:
+    """What a call has been about. It outlives the line, so that a caller who was lost can go on."""
 
-    def __init__(self, llm: LanguageModel, call: str, instructions: str, *, max_tokens: int) -> None:
+    history: list[Message] = field(default_factory=list)
+    turns: int = 0
+    """How many turns there were."""
+
+
+class Agent:
+    """Who answers one call. A reply that is only being prepared leaves no trace; `settle` makes it history."""
+
+    def __init__(self, llm: LanguageModel, call: str, instructions: str, memory: Memory, *, max_tokens: int) -> None:
         self._llm = llm
         self._call = call
         self._instructions = Message("system", instructions)
         self._max_tokens = max_tokens
-        self._history: list[Message] = []
+        self._history = memory.history
 
     async def reply(self, words: str) -> AsyncGenerator[str, None]:
         """The reply to `words`, a token at a time. Raises EngineError."""

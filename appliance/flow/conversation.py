@@ -29,10 +29,10 @@ from appliance.terms.events import (
     TurnEnded,
 )
 from appliance.terms.frame import Frame
-from appliance.terms.line import Line
+from appliance.terms.line import COMING_BACK, Line
 from appliance.terms.units import Pcm
 
-from .agent import Agent
+from .agent import Agent, Memory
 from .capture import Capture
 from .phrases import Phrase, Phrases
 from .playout import Playout
@@ -47,6 +47,7 @@ FILLER_AFTER_S = 2.0
 REPLY_WITHIN_S = 9.0
 """Nothing to say by then: an apology instead."""
 MAX_TURN_S = 60.0
+SENTENCE_ENDS = (".", "!", "?", "…")
 DUCK_NEEDS = 6
 DUCK_WINDOW = 8
 """webrtcvad hints in 6 of 8 frames lower the agent's voice until silero has decided."""
@@ -67,21 +68,29 @@ class Desk:
 
 
 class Conversation:
-    """Runs until the line ends. Every event goes to `emit` and to the line itself."""
+    """Runs until the line ends. Every event goes to `emit` and to the line itself.
 
-    def __init__(self, line: Line, desk: Desk, emit: Callable[[Event], None]) -> None:
+    With the `memory` of a call that was lost, it goes on where that one was.
+    """
+
+    def __init__(self, line: Line, desk: Desk, emit: Callable[[Event], None], memory: Memory | None = None) -> None:
+        self.memory = memory or Memory()
+        self._resumed = memory is not None
         self._line = line
         self._desk = desk
         self._clock = desk.clock
         self._emit_to = emit
-        self._agent = Agent(desk.engines.llm, line.call, desk.instructions, max_tokens=desk.max_tokens)
+        self._agent = Agent(desk.engines.llm, line.call, desk.instructions, self.memory, max_tokens=desk.max_tokens)
         self._vad = VoiceDetector(desk.silero)
         self._turns = TurnTaking(max_pause_s=desk.max_pause_s, max_turn_s=MAX_TURN_S)
         self._capture = Capture(MAX_TURN_S)
         self._playout = Playout(line, desk.clock)
         self._hints: deque[bool] = deque(maxlen=DUCK_WINDOW)
         self._state = State.WAITING
-        self._turn = 1
+        self._turn = self.memory.turns + 1
+        self._leaving = False
+        self.heard_at = desk.clock.now()
+        """When the line's last frame came."""
         self._speculations = 0
         self._wasted_tokens = 0
         self._reply: Reply | None = None
@@ -96,10 +105,11 @@ class Conversation:
     async def run(self, *, greet: bool = True) -> None:
         """The whole call."""
         began = self._clock.now()
-        self._emit(CallStarted(call=self._line.call, door=self._line.door))
+        self._emit(CallStarted(call=self._line.call, door=self._line.door, resumed=self._resumed))
+        hello = self._desk.phrases.back if self._resumed else self._desk.phrases.greeting
         try:
-            if greet and self._desk.phrases.greeting is not None:
-                self._talk(self._say(self._desk.phrases.greeting, turn=0))
+            if greet and hello is not None:
+                self._talk(self._say(hello, turn=0))
             async for frame in self._line.frames():
                 self._hear(frame)
         finally:
@@ -110,7 +120,7 @@ class Conversation:
                     door=self._line.door,
                     reason=self._line.ended or "stopped",
                     duration_s=round(self._clock.now() - began, 3),
-                    turns=self._turn - 1,
+                    turns=self.memory.turns,
                 )
             )
 
@@ -120,9 +130,22 @@ class Conversation:
         self._begin_reply(words, since=now)
         self._over(TurnOver(at=now, since=now))
 
+    async def leave(self) -> None:
+        """The device stops: finish the sentence, say goodbye, hang up."""
+        self._leaving = True
+        if self._talking is not None and self._playout.audible:
+            await asyncio.wait({self._talking})
+        self._talk(self._say(self._desk.phrases.farewell, turn=0))
+        if self._talking is not None:
+            await asyncio.wait({self._talking})
+        self._line.hang_up("stopped")
+
     # --- hearing
 
     def _hear(self, frame: Frame) -> None:
+        self.heard_at = frame.at
+        if self._leaving:
+            return
         self._capture.feed(frame)
         voicing = self._vad.feed(frame.pcm)
         self._hints.append(voicing.hint)
@@ -207,8 +230,10 @@ class Conversation:
                 return
             self._playout.begin(self._desk.engines.tts.rate, lambda at: self._voiced(reply, at))
             piece: Speech | None = first
-            while piece is not None:
+            said = ""
+            while piece is not None and not (self._leaving and piece.text and said.endswith(SENTENCE_ENDS)):
                 await self._speak(piece)
+                said = piece.text or said
                 piece = await _next(pieces)
             await self._playout.drain()
         except (EngineError, TimeoutError) as error:
@@ -303,6 +328,7 @@ class Conversation:
                 network=self._line.network,
             )
         )
+        self.memory.turns = self._turn
         self._turn += 1
         self._speculations = self._wasted_tokens = 0
 
@@ -344,8 +370,9 @@ class Conversation:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with suppress(EngineError):
-            await self._agent.forget()
+        if self._line.ended not in COMING_BACK:
+            with suppress(EngineError):
+                await self._agent.forget()
 
     def _show(self, state: State) -> None:
         if state is not self._state:

@@ -11,6 +11,8 @@ from appliance.terms.units import Pcm
 
 FILLER = "One moment, please."
 APOLOGY = "I am sorry, I have some trouble right now. Please ask me again in a moment."
+BACK = "We are connected again. Please go on."
+FAREWELL = "I am sorry, I have to go now. Goodbye."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,8 @@ class Phrases:
     greeting: Phrase | None
     filler: Phrase
     apology: Phrase
+    back: Phrase
+    farewell: Phrase
 
 
 async def render(tts: Synthesiser, text: str) -> Phrase:
@@ -42,4 +46,6 @@ async def render_all(tts: Synthesiser, greeting: str) -> Phrases:
         greeting=await render(tts, greeting) if greeting.strip() else None,
         filler=await render(tts, FILLER),
         apology=await render(tts, APOLOGY),
+        back=await render(tts, BACK),
+        farewell=await render(tts, FAREWELL),
     )

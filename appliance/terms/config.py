@@ -18,6 +18,12 @@ class HttpConfig:
     host: Name = "127.0.0.1"
     port: Annotated[int, Ge(0), Le(65535)] = 8080
     """0 picks a free port, which `frontdesk run` prints."""
+    tls: str = ""
+    """Empty: none; `self`: a certificate that the device makes and keeps; else the owner's, a PEM file."""
+    tls_key: str = ""
+    """The key of the owner's certificate; empty where it is in the same file."""
+    welcome_port: Annotated[int, Ge(0), Le(65535)] = 8081
+    """Where, with `tls = "self"`, a page without TLS explains the browser's warning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +35,19 @@ class ModelsConfig:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SttConfig:
     model: Name = "whisper-tiny.en"
+    """A model of `frontdesk models list`, or the path of a folder with a CTranslate2 one."""
+    language: Annotated[str, Len(2, 8)] = "en"
+    """Whisper's code of a language, or `auto`: heard anew in each turn (a multilingual model only)."""
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
     threads: Annotated[int, Ge(1), Le(64)] = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LlmConfig:
     model: Name = "qwen2.5-0.5b"
+    """A model of `frontdesk models list`, or the path of a GGUF file that can chat."""
+    gpu_layers: Annotated[int, Ge(-1), Le(1000)] = 0
+    """How many of its layers a GPU computes; -1: all."""
     threads: Annotated[int, Ge(1), Le(64)] = 2
     max_tokens: Annotated[int, Ge(8), Le(1024)] = 80
 
@@ -42,6 +55,7 @@ class LlmConfig:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TtsConfig:
     voice: Name = "en_US-joe-medium"
+    """A model of `frontdesk models list`, or the path of a piper voice's ONNX file (its `.json` beside it)."""
     threads: Annotated[int, Ge(1), Le(64)] = 2
 
 

@@ -26,6 +26,8 @@ class State(StrEnum):
 class CallStarted:
     call: str
     door: str
+    resumed: bool = False
+    """The caller was lost, and is back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

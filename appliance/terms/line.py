@@ -9,6 +9,10 @@ from .events import Event, Network
 from .frame import Frame
 from .units import Pcm
 
+COMING_BACK = ("lost", "moved")
+"""Ends of a line after which its caller may go on with the call over another one, for so long:"""
+COME_BACK_WITHIN_S = 120.0
+
 
 class Line(Protocol):
     """One caller. The door behind it owns the clock: it takes queued samples at its own pace.
@@ -22,7 +26,7 @@ class Line(Protocol):
     door: str
     """`webrtc`, `file`, …"""
     ended: str
-    """Why it ended: `hangup`, `lost`, `stopped`; empty while it goes on."""
+    """Why it ended: `hangup`, `lost`, `moved` (its caller goes on over another line), `stopped`; empty until then."""
     rate_out: int
     """The rate in Hz that `play` takes."""
     network: Network | None

@@ -13,8 +13,9 @@ from appliance.bench.utterances import Utterance
 from appliance.doors.file import FileLine
 from appliance.dsp import soundfile
 from appliance.engines.contracts import Engines, Message, Transcript
+from appliance.flow.agent import Memory
 from appliance.flow.conversation import Conversation, Desk
-from appliance.flow.phrases import render_all
+from appliance.flow.phrases import BACK, FAREWELL, render_all
 from appliance.flow.vad import Silero
 from appliance.terms.errors import EngineDown
 from appliance.terms.events import (
@@ -97,6 +98,31 @@ def silence(seconds: float) -> Pcm:
     return np.zeros(int(seconds * CAPTURE_RATE), np.int16)
 
 
+async def opened(
+    script: Script,
+    sound: Pcm,
+    events: list[Event],
+    memory: Memory | None = None,
+    *,
+    greeting: str = "",
+    speculate: bool = True,
+) -> tuple[FileLine, Conversation]:
+    """A line on which a caller will say this, and the conversation that will be held over it."""
+    scripted = ScriptedEngines(script)
+    desk = Desk(
+        engines=Engines(stt=scripted, llm=scripted, tts=scripted, sense=scripted),
+        silero=Silero(),
+        phrases=await render_all(scripted, greeting),
+        instructions="You are a receptionist.",
+        clock=LoopClock(),
+        max_tokens=80,
+        max_pause_s=1.1,
+        speculate=speculate,
+    )
+    line = FileLine(sound, 24_000, LoopClock())
+    return line, Conversation(line, desk, events.append, memory)
+
+
 def held(
     script: Script, *sound: Pcm, greet: bool = False, speculate: bool = True, stop_after_s: float = 25.0
 ) -> list[Event]:
@@ -104,20 +130,10 @@ def held(
     events: list[Event] = []
 
     async def call() -> None:
-        scripted = ScriptedEngines(script)
-        desk = Desk(
-            engines=Engines(stt=scripted, llm=scripted, tts=scripted, sense=scripted),
-            silero=Silero(),
-            phrases=await render_all(scripted, "Hello there." if greet else ""),
-            instructions="You are a receptionist.",
-            clock=LoopClock(),
-            max_tokens=80,
-            max_pause_s=1.1,
-            speculate=speculate,
-        )
-        line = FileLine(np.concatenate(sound), 24_000, LoopClock())
+        greeting = "Hello there." if greet else ""
+        line, conversation = await opened(script, np.concatenate(sound), events, greeting=greeting, speculate=speculate)
         asyncio.get_running_loop().call_later(stop_after_s, line.hang_up, "hangup")
-        await Conversation(line, desk, events.append).run(greet=greet)
+        await conversation.run(greet=greet)
         assert len(asyncio.all_tasks()) == 1, "a task outlived its call"
 
     warped(call())
@@ -252,3 +268,49 @@ def test_the_greeting_is_spoken_first_and_can_be_interrupted(question: Pcm) -> N
 def test_with_doubtful_witnesses_the_longest_pause_decides(question: Pcm) -> None:
     (turn,) = turns(held(Script(sound=0.1, words="I would like to"), question))
     assert turn.endpoint_ms == pytest.approx(1100, abs=40)
+
+
+def test_a_device_that_stops_finishes_its_sentence_and_says_goodbye(question: Pcm) -> None:
+    events: list[Event] = []
+
+    async def call() -> None:
+        script = Script()
+        line, conversation = await opened(script, question, events)
+        held = asyncio.create_task(conversation.run(greet=False))
+        await asyncio.sleep(4.0)  # in the reply's first sentence
+        began = asyncio.get_running_loop().time()
+        await conversation.leave()
+        await held
+        assert line.ended == "stopped"
+        assert asyncio.get_running_loop().time() - began < 10.0
+
+    warped(call())
+    (turn,) = turns(events)
+    assert turn.reply == REPLY[: REPLY.index(".") + 1]
+    said = [event.text for event in events if isinstance(event, Caption) and event.who == "agent"]
+    assert said[-1] == FAREWELL
+
+
+def test_a_caller_who_was_lost_goes_on_where_the_call_was(question: Pcm) -> None:
+    script, events, later = Script(), list[Event](), list[Event]()
+
+    async def call() -> None:
+        line, first = await opened(script, question, events)
+        asyncio.get_running_loop().call_later(15.0, line.hang_up, "lost")
+        await first.run()
+        assert script.forgotten == []  # the language model keeps what it has read
+        line, second = await opened(script, question, later, first.memory)
+        asyncio.get_running_loop().call_later(20.0, line.hang_up, "hangup")
+        await second.run()
+        assert script.forgotten == ["file"]
+
+    warped(call())
+    assert CallStarted(call="file", door="file", resumed=True) in later
+    said = [event.text for event in later if isinstance(event, Caption) and event.who == "agent"]
+    assert said[0] == BACK
+    (before,), (after,) = turns(events), turns(later)
+    assert (before.turn, after.turn) == (1, 2)
+    assert script.asked[-1][1:3] == [
+        Message("user", before.transcript or ""),
+        Message("assistant", before.reply or ""),
+    ]

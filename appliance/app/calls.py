@@ -1,0 +1,109 @@
+"""The device's calls: how many there may be, which are being held, and which were lost and may come back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from functools import partial
+
+from appliance.doors.webrtc import Release
+from appliance.flow.agent import Memory
+from appliance.flow.conversation import Conversation, Desk
+from appliance.terms.errors import Busy, EngineError, NotReady
+from appliance.terms.events import Event
+from appliance.terms.line import COME_BACK_WITHIN_S, COMING_BACK, Line
+
+MOST_LOST = 32
+"""So many lost calls are remembered; of more, the oldest is forgotten."""
+LEAVE_WITHIN_S = 12.0
+STILL_S = 25.0
+
+
+class Calls:
+    """Closed until `open` hands in the desk; `drain` closes it again and says goodbye to everybody."""
+
+    def __init__(self, limit: int, emit: Callable[[Event], None]) -> None:
+        self._limit = limit
+        self._emit = emit
+        self._desk: Desk | None = None
+        self._why_closed = "The device is still warming up. It answers in a few seconds."
+        self._taken = 0
+        self._held: set[Conversation] = set()
+        self._lost: dict[str, tuple[Memory, asyncio.TimerHandle]] = {}
+        self._forgetting: set[asyncio.Task[None]] = set()
+
+    @property
+    def open_to_callers(self) -> bool:
+        return self._desk is not None
+
+    def open(self, desk: Desk) -> None:
+        """From now on calls are answered."""
+        self._desk = desk
+
+    def admit(self) -> Release:
+        """Take one of the device's lines. Raises Busy or NotReady."""
+        if self._desk is None:
+            raise NotReady(self._why_closed)
+        if self._taken >= self._limit:
+            raise Busy("All lines are taken. Please try again in a moment.")
+        self._taken += 1
+        return self._release
+
+    async def answer(self, line: Line) -> None:
+        """Hold a whole conversation; one that was lost before goes on where it was."""
+        assert self._desk is not None, "admit comes before answer"
+        desk = self._desk
+        conversation = Conversation(line, desk, self._emit, self._recall(line.call))
+        self._held.add(conversation)
+        try:
+            await conversation.run()
+        finally:
+            self._held.discard(conversation)
+            if line.ended in COMING_BACK:
+                self._remember(line.call, conversation.memory, desk)
+
+    def standing_still(self, now: float) -> bool:
+        """Has a call heard nothing for longer than its door would wait? That would be a bug of ours."""
+        return any(now - conversation.heard_at > STILL_S for conversation in self._held)
+
+    async def drain(self) -> None:
+        """Take no more calls; in those that are held, finish the sentence, say goodbye and hang up."""
+        self._desk, self._why_closed = None, "The device is being switched off."
+        leaving = [asyncio.create_task(conversation.leave()) for conversation in self._held]
+        if leaving:
+            await asyncio.wait(leaving, timeout=LEAVE_WITHIN_S)
+
+    async def close(self) -> None:
+        """Forget everything."""
+        for _, timer in self._lost.values():
+            timer.cancel()
+        self._lost.clear()
+        await asyncio.gather(*self._forgetting, return_exceptions=True)
+
+    def _release(self) -> None:
+        self._taken -= 1
+
+    def _recall(self, call: str) -> Memory | None:
+        if call not in self._lost:
+            return None
+        memory, timer = self._lost.pop(call)
+        timer.cancel()
+        return memory
+
+    def _remember(self, call: str, memory: Memory, desk: Desk) -> None:
+        forget = partial(self._forget, call, desk)
+        self._lost[call] = memory, asyncio.get_running_loop().call_later(COME_BACK_WITHIN_S, forget)
+        if len(self._lost) > MOST_LOST:
+            self._forget(next(iter(self._lost)), desk)
+
+    def _forget(self, call: str, desk: Desk) -> None:
+        if self._recall(call) is not None:
+            task = asyncio.create_task(_forget(call, desk))
+            self._forgetting.add(task)
+            task.add_done_callback(self._forgetting.discard)
+
+
+async def _forget(call: str, desk: Desk) -> None:
+    with contextlib.suppress(EngineError):  # a worker that died has forgotten already
+        await desk.engines.llm.forget(call)
