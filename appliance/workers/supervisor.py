@@ -90,6 +90,12 @@ class Worker:
     def is_ready(self) -> bool:
         return self._ready.is_set()
 
+    @property
+    def standing_still(self) -> bool:
+        """Nobody keeps it alive, or nobody has noticed that it is frozen. Either would be a bug of ours."""
+        unkept = self._keeper is not None and self._keeper.done()
+        return unkept or (self.is_ready and time.monotonic() - self._heard > 3 * SILENT_S)
+
     async def start(self) -> None:
         """Start the process, and keep it alive. Does not wait until it is ready."""
         self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.name}")
