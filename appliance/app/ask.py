@@ -25,14 +25,14 @@ QUIET_S = 1.5
 POLL_S = 0.05
 
 
-async def ask(config: Config, *, file: Path | None, text: str | None, out: Path | None) -> dict[str, Any]:
+async def ask(config: Config, state: Path, *, file: Path | None, text: str | None, out: Path | None) -> dict[str, Any]:
     """The turn's event as JSON values. Raises BadInput where the file cannot be read or holds no speech."""
     pcm = soundfile.read(file) if file is not None else np.zeros(0, np.int16)
     if text is not None and not text.strip():
         raise BadInput("--text: there are no words in it")
     clock = SystemClock()
     who = role(config)
-    room = EngineRoom(config, who.instructions, lambda event: None)
+    room = EngineRoom(config, who.instructions, state, lambda event: None)
     try:
         await room.start(READY_WITHIN_S)
         desk = await open_desk(config, who, room.engines, clock)

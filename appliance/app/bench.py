@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,14 +15,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from appliance.bench import calls as calls_bench
+from appliance.bench import llm as llm_bench
 from appliance.bench import stt as stt_bench
 from appliance.bench import survive as survive_bench
+from appliance.bench import tts as tts_bench
 from appliance.bench import turn as turn_bench
 from appliance.bench import utterances
-from appliance.engines.local.proxy import LocalRecogniser
+from appliance.engines.local.proxy import LocalLanguageModel, LocalRecogniser, LocalSynthesiser
+from appliance.workers.supervisor import Worker
 
 from . import settings
-from .engines import stt_worker
+from .desk import role
+from .engines import llm_worker, stt_worker, tts_worker
+from .places import state_dir
 
 app = typer.Typer(help="Measure this device.", no_args_is_help=True)
 
@@ -61,13 +69,8 @@ def stt(
     table = Table("clip", "said", "heard")
 
     async def measure() -> dict[str, Any]:
-        await worker.start()
-        try:
-            await worker.wait_ready(READY_WITHIN_S)
-            recogniser = LocalRecogniser(worker)
-            return await stt_bench.measure(recogniser, clips, tell=lambda *row: table.add_row(*row))
-        finally:
-            await worker.stop()
+        async with _ready(worker):
+            return await stt_bench.measure(LocalRecogniser(worker), clips, tell=lambda *row: table.add_row(*row))
 
     _show(table, asyncio.run(measure()), as_json)
 
@@ -93,13 +96,68 @@ def survive(
     _show(table, result, as_json)
 
 
+@app.command()
+def calls(
+    count: Annotated[int, typer.Option(min=11, help="How many, one after another.")] = 100,
+    folder: Annotated[Path | None, typer.Option("--utterances", help="The folder of utterances.toml.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What the device keeps of calls that are over: memory, descriptors and threads after the 10th and the last."""
+    folder = folder or utterances.default_folder()
+    result = asyncio.run(calls_bench.measure(folder, count=count, tell=_progress))
+    table = Table("process", "MB after 10", "MB at the end", "growth", "descriptors", "threads")
+    for name, growth in result["growth"].items():
+        before, after = result["before"][name], result["after"][name]
+        pairs = [f"{before[key]:.0f} → {after[key]:.0f}" for key in ("descriptors", "threads")]
+        table.add_row(name, f"{before['mb']:.1f}", f"{after['mb']:.1f}", f"{growth:+.1%}", *pairs)
+    _show(table, {key: value for key, value in result.items() if key not in ("before", "after")}, as_json)
+
+
+@app.command()
+def llm(config: ConfigFile = None, as_json: Json = False) -> None:
+    """First token, first clause, and tokens a second for 1, 2 and 4 calls at once."""
+    settled = settings.load(config, os.environ)
+    instructions = role(settled).instructions
+    worker = llm_worker(settled, instructions, state_dir(os.environ), emit=lambda event: None)
+
+    async def measure() -> dict[str, Any]:
+        async with _ready(worker):
+            return await llm_bench.measure(LocalLanguageModel(worker), instructions, tell=_progress)
+
+    _show(None, asyncio.run(measure()), as_json)
+
+
+@app.command()
+def tts(config: ConfigFile = None, as_json: Json = False) -> None:
+    """First sound of a short clause, and the time that a second of speech takes."""
+    worker = tts_worker(settings.load(config, os.environ), emit=lambda event: None)
+
+    async def measure() -> dict[str, Any]:
+        async with _ready(worker):
+            return await tts_bench.measure(LocalSynthesiser(worker), tell=_progress)
+
+    _show(None, asyncio.run(measure()), as_json)
+
+
+@asynccontextmanager
+async def _ready(worker: Worker) -> AsyncIterator[None]:
+    """One engine alone, warm. Raises EngineDown where it cannot start."""
+    await worker.start()
+    try:
+        await worker.wait_ready(READY_WITHIN_S)
+        yield
+    finally:
+        await worker.stop()
+
+
 def _progress(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _show(table: Table, result: dict[str, Any], as_json: bool) -> None:
+def _show(table: Table | None, result: dict[str, Any], as_json: bool) -> None:
     console = Console()
-    console.print(table)
+    if table is not None:
+        console.print(table)
     for name, value in result.items():
         if name != "rows":
             console.print(f"{name}: {value}", highlight=False)

@@ -9,15 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from appliance.models.manifest import load as load_manifest
-from appliance.models.store import Store
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError, FrontdeskError
 from appliance.web.server import PAGES
 
 from . import settings
 from .desk import role
-from .engines import SENSE_MODEL, models_dir
+from .engines import SENSE_MODEL, models_dir, weights
 
 FREE_MB = 200
 
@@ -40,14 +38,16 @@ def check(path: Path | None, environ: Mapping[str, str]) -> list[Line]:
     except ConfigError as error:
         return [Line(what="configuration", good=False, found=problem, mend=error.mend) for problem in error.problems]
     lines = [Line(what="configuration", good=True, found=str(path or "defaults"))]
-    lines += [_model(config, name) for name in (config.stt.model, config.llm.model, config.tts.voice, SENSE_MODEL)]
+    patterns = ("model.bin", "*.gguf", "*.onnx", "*.onnx")
+    wanted = (config.stt.model, config.llm.model, config.tts.voice, SENSE_MODEL)
+    lines += [_model(config, name, pattern) for name, pattern in zip(wanted, patterns, strict=True)]
     lines += [_knowledge(config), _port(config), _disk(config), _pages()]
     return lines
 
 
-def _model(config: Config, name: str) -> Line:
+def _model(config: Config, name: str, pattern: str) -> Line:
     try:
-        path = Store(models_dir(config), load_manifest()).path(name)
+        path = weights(config, name, pattern).parent
     except FrontdeskError as error:
         return Line(what=f"model {name}", good=False, found=str(error), mend=error.mend)
     return Line(what=f"model {name}", good=True, found=str(path))

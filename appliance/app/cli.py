@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import sys
 from importlib.metadata import version
@@ -14,12 +13,14 @@ from typing import Annotated, Any
 import typer
 
 from appliance.terms.errors import ConfigError, FrontdeskError
-from appliance.terms.events import CallEnded, CallStarted, EngineChanged, Event, TurnEnded
 
 from . import bench, models, settings
 from .ask import ask as ask_once
 from .check import check as check_all
 from .daemon import run as run_daemon
+from .places import state_dir
+from .systemd import Systemd
+from .terminal import open_terminal
 
 app = typer.Typer(
     name="frontdesk",
@@ -46,29 +47,20 @@ def root(show_version: Annotated[bool, typer.Option("--version", help="Print the
 
 
 @app.command()
-def run(config: ConfigFile = None, verbose: Annotated[bool, typer.Option("--verbose", "-v")] = False) -> None:
+def run(
+    config: ConfigFile = None,
+    lan: Annotated[
+        bool, typer.Option("--lan", help="Answer the whole network, over TLS with a certificate of the device's own.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more on stderr.")] = False,
+) -> None:
     """Answer calls until Ctrl-C. Prints the address of the call page."""
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s")
     settled = settings.load(config, os.environ)
-    print("Frontdesk is warming up …", flush=True)
-    asyncio.run(run_daemon(settled, _tell, lambda url: print(f"Frontdesk is ready: {url}", flush=True)))
-    print("Frontdesk has stopped.")
-
-
-def _tell(event: Event) -> None:
-    """A line for what an owner wants to see; never what was said."""
-    match event:
-        case CallStarted():
-            print(f"call {event.call[:6]} began ({event.door})", flush=True)
-        case CallEnded():
-            print(f"call {event.call[:6]} ended after {event.duration_s:.0f} s: {event.reason}", flush=True)
-        case TurnEnded():
-            reply = f"replied after {event.e2a_ms:.0f} ms" if event.e2a_ms is not None else "no reply"
-            print(f"call {event.call[:6]} turn {event.turn}: {reply}", flush=True)
-        case EngineChanged(ready=False):
-            print(f"{event.engine} is down: {event.why}", file=sys.stderr, flush=True)
-        case EngineChanged(ready=True, restarts=restarts) if restarts:
-            print(f"{event.engine} is back", file=sys.stderr, flush=True)
+    if lan:
+        settled = settings.on_the_network(settled)
+    terminal = open_terminal(os.environ, verbose=verbose)
+    with terminal.shown():
+        asyncio.run(run_daemon(settled, state_dir(os.environ), Systemd(os.environ), terminal.tell, terminal.ready))
 
 
 @app.command()
@@ -82,7 +74,8 @@ def ask(
     """Ask one question through the real flow: transcript, reply and stage times."""
     if (file is None) == (text is None):
         raise typer.BadParameter("give either FILE.wav or --text")
-    turn = asyncio.run(ask_once(settings.load(config, os.environ), file=file, text=text, out=out))
+    settled = settings.load(config, os.environ)
+    turn = asyncio.run(ask_once(settled, state_dir(os.environ), file=file, text=text, out=out))
     _print_turn(turn)
     if as_json:
         print(json.dumps(turn))

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
-from appliance.doors.webrtc import Release, WebrtcDoor
-from appliance.flow.conversation import Conversation, Desk
+from appliance.doors.webrtc import WebrtcDoor
 from appliance.terms.clock import SystemClock
 from appliance.terms.config import Config
-from appliance.terms.errors import Busy, NotReady
 from appliance.terms.events import Event
-from appliance.terms.line import Line
+from appliance.web import certificate
 from appliance.web.server import WebServer
 
+from .calls import Calls
 from .desk import open_desk, role
 from .engines import EngineRoom
+from .systemd import Systemd
 
 log = logging.getLogger(__name__)
 
@@ -27,74 +30,103 @@ READY_WITHIN_S = 120.0
 class Daemon:
     """Owns everything that runs; `stop` undoes `start` in reverse."""
 
-    def __init__(self, config: Config, emit: Callable[[Event], None]) -> None:
+    def __init__(self, config: Config, state: Path, emit: Callable[[Event], None]) -> None:
         self._config = config
         self._emit = emit
         self._clock = SystemClock()
         self._role = role(config)
-        self._room = EngineRoom(config, self._role.instructions, emit)
-        self._desk: Desk | None = None
-        self._calls = 0
-        self._door = WebrtcDoor(self._answer, self._admit, self._clock, config.webrtc.ice_servers)
+        self._room = EngineRoom(config, self._role.instructions, state, emit)
+        self._calls = Calls(config.limits.calls, emit)
+        self._door = WebrtcDoor(self._calls.answer, self._calls.admit, self._clock, config.webrtc.ice_servers)
         self._web = WebServer(
             business=self._role.business,
             routes=self._door.routes(),
             missing=self._missing,
             host=config.http.host,
             port=config.http.port,
+            certificate=_certificate(config, state),
+            welcome_port=config.http.welcome_port if config.http.tls == certificate.SELF else None,
         )
 
     @property
-    def url(self) -> str:
-        return self._web.url
+    def addresses(self) -> tuple[str, str]:
+        """The call page, and the page that prepares people for their browser's warning, or nothing."""
+        return self._web.url, self._web.welcome_url
 
     async def start(self) -> None:
         """Returns once calls are answered; the page is up before that. Raises DeviceError or EngineError."""
         await self._web.start()
         await self._room.start(READY_WITHIN_S)
-        self._desk = await open_desk(self._config, self._role, self._room.engines, self._clock)
+        self._calls.open(await open_desk(self._config, self._role, self._room.engines, self._clock))
+
+    def standing_still(self) -> list[str]:
+        """What makes no progress, by name; the event loop does, or this would not run."""
+        still = [worker.name for worker in self._room.workers if worker.standing_still]
+        return [*still, "a call"] if self._calls.standing_still(self._clock.now()) else still
+
+    async def drain(self) -> None:
+        """Take no more calls, and bring those that are held to an end as a person would."""
+        await self._calls.drain()
 
     async def stop(self) -> None:
         await self._door.close()
+        await self._calls.close()
         await self._web.stop()
         await self._room.stop()
 
     def _missing(self) -> list[str]:
-        missing = self._room.missing()
-        return missing if missing or self._desk is not None else ["phrases"]
-
-    def _admit(self) -> Release:
-        """Take one of the device's lines."""
-        if self._desk is None:
-            raise NotReady("The device is still warming up. It answers in a few seconds.")
-        if self._calls >= self._config.limits.calls:
-            raise Busy("All lines are taken. Please try again in a moment.")
-        self._calls += 1
-        return self._release
-
-    def _release(self) -> None:
-        self._calls -= 1
-
-    async def _answer(self, line: Line) -> None:
-        assert self._desk is not None
-        await Conversation(line, self._desk, self._emit).run()
+        return self._room.missing() or ([] if self._calls.open_to_callers else ["phrases"])
 
 
-async def run(config: Config, emit: Callable[[Event], None], ready: Callable[[str], None]) -> None:
-    """Run until SIGINT or SIGTERM. `ready` is told the page's address once calls are answered."""
-    stopping = asyncio.Event()
+async def run(
+    config: Config,
+    state: Path,
+    systemd: Systemd,
+    emit: Callable[[Event], None],
+    ready: Callable[[str, str], None],
+) -> None:
+    """Run until SIGINT or SIGTERM, and a little longer to say goodbye; the second one stops at once.
+
+    `state` is the folder for what must be kept. `ready` is told the daemon's addresses once calls are answered.
+    """
+    stopping, hurrying = asyncio.Event(), asyncio.Event()
+
+    def stop() -> None:
+        (hurrying if stopping.is_set() else stopping).set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    daemon = Daemon(config, emit)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    daemon = Daemon(config, state, emit)
+    feeding = asyncio.create_task(systemd.feed(daemon.standing_still))
     try:
-        starting = asyncio.create_task(daemon.start())
-        waiting = asyncio.create_task(stopping.wait())
-        await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if not stopping.is_set():
-            await starting
-            ready(daemon.url)
-            await waiting
-        starting.cancel()
-        waiting.cancel()
+        if await _unless(stopping, daemon.start()):
+            ready(*daemon.addresses)
+            systemd.tell("READY=1", f"STATUS=Answering at {daemon.addresses[0]}")
+            await stopping.wait()
+            systemd.tell("STOPPING=1", "STATUS=Saying goodbye")
+            await _unless(hurrying, daemon.drain())
     finally:
+        feeding.cancel()
         await daemon.stop()
+
+
+def _certificate(config: Config, state: Path) -> certificate.Certificate | None:
+    if not config.http.tls:
+        return None
+    if config.http.tls == certificate.SELF:
+        return certificate.own(state / "tls", datetime.now(UTC))
+    chain = Path(config.http.tls).expanduser()
+    return certificate.given(chain, Path(config.http.tls_key).expanduser() if config.http.tls_key else chain)
+
+
+async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do the work unless the event happens first; whether it was done. Raises what it raised."""
+    task, waiting = asyncio.create_task(work), asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+        return task.done()
+    finally:
+        task.cancel()
+        waiting.cancel()

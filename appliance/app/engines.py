@@ -12,8 +12,11 @@ from appliance.models.manifest import default_models_dir
 from appliance.models.manifest import load as load_manifest
 from appliance.models.store import Store
 from appliance.terms.config import Config
+from appliance.terms.errors import ModelError
 from appliance.terms.events import EngineChanged
 from appliance.workers.supervisor import Worker
+
+Emit = Callable[[EngineChanged], None]
 
 SENSE_MODEL = "smart-turn-v3.2"
 LOCAL = "appliance.engines.local"
@@ -30,34 +33,19 @@ def models_dir(config: Config) -> Path:
 
 
 class EngineRoom:
-    """Starts the workers, knows which are ready, stops them. Raises ModelError at once where a model is missing."""
+    """Starts the workers, knows which are ready, stops them. Raises ModelError at once where a model is missing.
 
-    def __init__(self, config: Config, instructions: str, emit: Callable[[EngineChanged], None]) -> None:
-        store = _store(config)
-        llm = store.path(config.llm.model)
+    `state` is the device's folder for what it keeps.
+    """
+
+    def __init__(self, config: Config, instructions: str, state: Path, emit: Emit) -> None:
         self.stt = stt_worker(config, emit)
-        self.llm = Worker(
-            "llm",
-            f"{LOCAL}.llama:Llama",
-            {
-                "model": str(_only(llm, "*.gguf")),
-                "prefix": instructions,
-                "calls": config.limits.calls + SPARE_SEQUENCES,
-                "threads": config.llm.threads,
-            },
-            emit=emit,
-            nice=LLM_NICE,
-        )
-        self.tts = Worker(
-            "tts",
-            f"{LOCAL}.piper:Piper",
-            {"model": str(_only(store.path(config.tts.voice), "*.onnx")), "threads": config.tts.threads},
-            emit=emit,
-        )
+        self.llm = llm_worker(config, instructions, state, emit)
+        self.tts = tts_worker(config, emit)
         self.sense = Worker(
             "sense",
             f"{LOCAL}.smartturn:SmartTurn",
-            {"model": str(_only(store.path(SENSE_MODEL), "*.onnx"))},
+            {"model": str(weights(config, SENSE_MODEL, "*.onnx"))},
             emit=emit,
             nice=SENSE_NICE,
         )
@@ -86,16 +74,60 @@ class EngineRoom:
         return [worker.name for worker in self.workers if not worker.is_ready]
 
 
-def stt_worker(config: Config, emit: Callable[[EngineChanged], None]) -> Worker:
+def stt_worker(config: Config, emit: Emit) -> Worker:
     """Speech recognition alone."""
-    options = {"model": str(_store(config).path(config.stt.model)), "threads": config.stt.threads}
+    options = {
+        "model": str(weights(config, config.stt.model, "model.bin").parent),
+        "threads": config.stt.threads,
+        "device": config.stt.device,
+        "language": config.stt.language,
+    }
     return Worker("stt", f"{LOCAL}.whisper:Whisper", options, emit=emit)
+
+
+def llm_worker(config: Config, instructions: str, state: Path, emit: Emit) -> Worker:
+    """The language model alone."""
+    options = {
+        "model": str(weights(config, config.llm.model, "*.gguf")),
+        "prefix": instructions,
+        "calls": config.limits.calls + SPARE_SEQUENCES,
+        "threads": config.llm.threads,
+        "gpu_layers": config.llm.gpu_layers,
+        "keep": str(state / "prompts"),
+    }
+    return Worker("llm", f"{LOCAL}.llama:Llama", options, emit=emit, nice=LLM_NICE)
+
+
+def tts_worker(config: Config, emit: Emit) -> Worker:
+    """Speech synthesis alone."""
+    options = {"model": str(weights(config, config.tts.voice, "*.onnx")), "threads": config.tts.threads}
+    return Worker("tts", f"{LOCAL}.piper:Piper", options, emit=emit)
+
+
+def names(config: Config) -> list[str]:
+    """The models of the manifest that this configuration uses; the owner's own, given by path, are not among them."""
+    wanted = (config.stt.model, config.llm.model, config.tts.voice, SENSE_MODEL)
+    return [name for name in wanted if not is_path(name)]
+
+
+def is_path(name: str) -> bool:
+    """A model's name has no slash; a path has one."""
+    return "/" in name
+
+
+def weights(config: Config, name: str, pattern: str) -> Path:
+    """The file that an engine opens: of a model of the manifest, or of the owner's own file or folder.
+
+    Raises ModelError where it is not there.
+    """
+    if not is_path(name):
+        return next(iter(sorted(_store(config).path(name).glob(pattern))))
+    own = Path(name).expanduser()
+    found = own if own.is_file() else next(iter(sorted(own.glob(pattern))), None)
+    if found is None:
+        raise ModelError(f"{own}: there is no {pattern.lstrip('*.')} file", mend="Correct the path in frontdesk.toml.")
+    return found
 
 
 def _store(config: Config) -> Store:
     return Store(models_dir(config), load_manifest())
-
-
-def _only(folder: Path, pattern: str) -> Path:
-    """The one file of a model's folder that the engine opens."""
-    return next(iter(sorted(folder.glob(pattern))))

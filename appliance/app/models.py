@@ -19,28 +19,29 @@ from rich.table import Table
 
 from appliance.models.manifest import load as load_manifest
 from appliance.models.store import OnProgress, Progress, Store
+from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError, FrontdeskError, ModelError
 
 from . import settings
 from .engines import models_dir as configured_dir
+from .engines import names as names_in_use
 
 app = typer.Typer(help="The models' weights: what there is, fetch it, check it.", no_args_is_help=True)
 
 PLAIN_STEP = 0.25
-STANDARD = "standard"
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="The configuration.")]
 ModelsDir = Annotated[Path | None, typer.Option("--models-dir", help="Where the weights lie, else models.dir.")]
-Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="Models; else those of the profile.")]
-Profile = Annotated[str | None, typer.Option(help=f"A set of models; without it or a name: {STANDARD}.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="Models; else those in use.")]
+Profile = Annotated[str | None, typer.Option(help="A set of models, instead of those that the configuration uses.")]
 
 
 @app.command("list")
 def list_models(config: ConfigFile = None, models_dir: ModelsDir = None, as_json: Json = False) -> None:
     """What models there are, and which of them are here."""
     with _told(as_json):
-        store = _store(config, models_dir)
+        store = _store(settings.load(config, os.environ), models_dir)
     rows: list[dict[str, Any]] = [
         {
             "name": model.name,
@@ -74,8 +75,9 @@ def pull(
 ) -> None:
     """Fetch what is missing or damaged. Nothing is fetched twice."""
     with _told(as_json):
-        store = _store(config, models_dir)
-        wanted = _wanted(store, names, profile)
+        settled = settings.load(config, os.environ)
+        store = _store(settled, models_dir)
+        wanted = _wanted(store, settled, names, profile)
         began = time.monotonic()
         fetched = pull_models(wanted, store)
     print(f"{len(wanted)} models are here, {len(fetched)} of them new: {store.directory}")
@@ -95,8 +97,9 @@ def verify(
     """Read every file and compare it with its checksum."""
     problems: dict[str, list[str]] = {}
     with _told(as_json):
-        store = _store(config, models_dir)
-        for name in _wanted(store, names, profile):
+        settled = settings.load(config, os.environ)
+        store = _store(settled, models_dir)
+        for name in _wanted(store, settled, names, profile):
             problems[name] = store.verify(name)
             print(f"{'BAD ' if problems[name] else 'ok  '} {name}")
             for problem in problems[name]:
@@ -140,18 +143,20 @@ def _plain() -> OnProgress:
     return show
 
 
-def _store(config: Path | None, folder: Path | None) -> Store:
-    return Store(folder or configured_dir(settings.load(config, os.environ)), load_manifest())
+def _store(config: Config, folder: Path | None) -> Store:
+    return Store(folder or configured_dir(config), load_manifest())
 
 
-def _wanted(store: Store, names: list[str] | None, profile: str | None) -> list[str]:
+def _wanted(store: Store, config: Config, names: list[str] | None, profile: str | None) -> list[str]:
     """Exits with 2 for a name or profile that is not known."""
     if names and profile:
         raise typer.BadParameter("give either names or --profile")
     try:
         if names:
             return [store.manifest.model(name).name for name in names]
-        return list(store.manifest.profile(profile or STANDARD))
+        if profile:
+            return list(store.manifest.profile(profile))
+        return [store.manifest.model(name).name for name in names_in_use(config)]
     except ModelError as error:
         _tell(error)
         raise typer.Exit(2) from error

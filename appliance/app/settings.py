@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,13 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     if problems:
         raise ConfigError(problems, mend="Correct these; nothing was started.")
     return config
+
+
+def on_the_network(config: Config) -> Config:
+    """As `run --lan` wants it: on every address, over TLS; what the owner has set stays."""
+    http = config.http
+    host = "0.0.0.0" if http.host == Config().http.host else http.host
+    return replace(config, http=replace(http, host=host, tls=http.tls or "self"))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -116,9 +116,11 @@ class Ear:
 
 
 class Caller:
-    """One call to the device at `url`."""
+    """One call to the device at `url`; with `resume`, the call that this token was given to goes on."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, resume: str = "") -> None:
+        self.call = ""
+        self.resume = resume
         self._url = url.rstrip("/")
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._mouth = Mouth()
@@ -133,11 +135,13 @@ class Caller:
         channel = self._peer.createDataChannel("events")
         channel.on("message", lambda text: self._messages.append((time.monotonic(), json.loads(text))))
         await self._peer.setLocalDescription(await self._peer.createOffer())
-        offer = {"sdp": self._peer.localDescription.sdp, "type": self._peer.localDescription.type}
+        local = self._peer.localDescription
+        offer = {"sdp": local.sdp, "type": local.type, "resume": self.resume}
         async with aiohttp.ClientSession() as session, session.post(f"{self._url}/api/offer", json=offer) as response:
             answer = await response.json()
             if response.status != 200:
                 raise RuntimeError(f"the device answered {response.status}: {answer}")
+        self.call, self.resume = answer["call"], answer["resume"]
         await self._peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
         await self._until(lambda: self._peer.connectionState == "connected", CONNECTED_WITHIN_S)
         if self._peer.connectionState != "connected":
@@ -154,6 +158,14 @@ class Caller:
         """Did the device end the call, or the connection break?"""
         told = any(message["type"] == "call.ended" for _, message in self._messages)
         return told or self._peer.connectionState != "connected"
+
+    async def until_ended(self, within_s: float) -> None:
+        """Until the device has hung up."""
+        await self._until(lambda: self.ended, within_s)
+
+    def heard_voiced(self) -> list[float]:
+        """When voiced frames arrived, by the monotonic clock."""
+        return self._ear.voiced
 
     async def hear_greeting(self) -> None:
         """Until the agent has greeted and is silent."""

@@ -16,6 +16,7 @@ from appliance.terms.errors import EngineDown
 READY_WITHIN_S = 120.0
 STOP_WITHIN_S = 20.0
 READY = "Frontdesk is ready: "
+WELCOME = "Phones and other computers on this network: "
 TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
 
 
@@ -25,6 +26,8 @@ class Device:
     pid: int
     ready_s: float
     """From the process's start to its first answered call."""
+    welcome: str = ""
+    """The page without TLS that leads to `url`, where there is one."""
 
     def main_mb(self) -> float:
         """Resident memory of the main process, in MB (10⁶ bytes)."""
@@ -70,9 +73,12 @@ async def running(environ: dict[str, str] | None = None) -> AsyncIterator[Device
     reading: asyncio.Task[bytes] | None = None
     try:
         url = await _ready(process.stdout)
+        welcome = ""
+        if url.startswith("https:"):
+            welcome = (await process.stdout.readline()).decode().removeprefix(WELCOME).strip()
         ready_s = round(time.monotonic() - began, 2)
         reading = asyncio.create_task(process.stdout.read())  # else the pipe fills up
-        yield Device(url=url, pid=process.pid, ready_s=ready_s)
+        yield Device(url=url, pid=process.pid, ready_s=ready_s, welcome=welcome)
     finally:
         if process.returncode is None:
             process.terminate()

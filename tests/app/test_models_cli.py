@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from appliance.app import engines
 from appliance.app.models import app
 from appliance.models import manifest
 from tests.models.package_index import Index, file, model, serving, written
@@ -22,6 +23,9 @@ def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Index]:
         ears = model("ears", file("a.bin", b"aaaa", index.publish("carrier", {"a": b"aaaa"})["a"]))
         voice = model("voice", file("v.bin", b"vv", index.publish("other", {"v": b"vv"})["v"]))
         monkeypatch.setattr(manifest, "INSTALLED", written(tmp_path / "manifest.toml", ears, voice))
+        for key, value in {"STT__MODEL": "ears", "TTS__VOICE": "voice", "LLM__MODEL": "/own/model.gguf"}.items():
+            monkeypatch.setenv(f"FRONTDESK_{key}", value)
+        monkeypatch.setattr(engines, "SENSE_MODEL", "/own/sense.onnx")
         yield index
 
 
@@ -42,7 +46,7 @@ def last(result: Result) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("index")
-def test_pull_without_a_name_fetches_the_standard_profile(folder: Path) -> None:
+def test_pull_without_a_name_fetches_what_the_configuration_uses(folder: Path) -> None:
     first = run(folder, "pull", "--json")
     assert first.exit_code == 0
     assert last(first)["fetched"] == ["ears", "voice"]

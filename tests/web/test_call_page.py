@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +18,10 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from appliance.bench.device import Device
+from appliance.bench.device import Device, running
 from appliance.bench.utterances import Utterance
 from appliance.dsp import soundfile
+from appliance.flow.phrases import BACK
 
 pytestmark = [pytest.mark.browser, pytest.mark.model]
 
@@ -61,11 +64,14 @@ context.audioWorklet.addModule('data:text/javascript,' + encodeURIComponent(code
 
 
 @contextmanager
-def browser(*flags: str) -> Iterator[webdriver.Chrome]:
+def browser(*flags: str, phone: bool = False) -> Iterator[webdriver.Chrome]:
     """A Chromium with a profile of its own, gone afterwards."""
     profile = tempfile.mkdtemp(prefix="frontdesk-chromium-")
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or "/usr/bin/chromium"
+    if phone:
+        metrics = {"width": 360, "height": 740, "pixelRatio": 3.0, "touch": True, "mobile": True}
+        options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
     for flag in (*FLAGS, f"--user-data-dir={profile}", *flags):
         options.add_argument(flag)
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
@@ -140,3 +146,58 @@ def test_a_refused_microphone_is_explained(device: Device) -> None:
             in driver.find_element(By.ID, "problem-why").text.lower()
             + driver.find_element(By.ID, "problem-title").text.lower()
         )
+
+
+def test_a_line_that_breaks_is_made_anew_and_the_call_goes_on(device: Device) -> None:
+    with browser("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as driver:
+        driver.get(device.url)
+        press(driver, "start")
+        until(driver, lambda: body(driver, "phase") == "call", 20)
+        call = body(driver, "call")
+
+        notice = driver.find_element(By.ID, "notice")
+        os.kill(device.pid, signal.SIGSTOP)  # to the browser, a network that carries nothing any more
+        try:
+            until(driver, lambda: "Calling again" in notice.text, 30)
+            assert body(driver, "state") == "trouble"
+        finally:
+            os.kill(device.pid, signal.SIGCONT)
+        until(driver, lambda: notice.text == "", 30)
+        assert body(driver, "phase") == "call"
+        assert body(driver, "call") == call
+        said = driver.find_element(By.ID, "captions")
+        until(driver, lambda: BACK in (said.get_attribute("textContent") or ""), 10)
+        press(driver, "hangup")
+        until(driver, lambda: body(driver, "phase") == "ended", 5)
+
+
+def test_on_a_phone_everything_fits_and_can_be_touched(device: Device) -> None:
+    fake = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with browser(*fake, phone=True) as driver:
+        driver.get(device.url)
+        for name, phase in (("start", "call"), ("hangup", "ended")):
+            box = driver.find_element(By.ID, name).rect
+            assert box["height"] >= 44
+            assert box["width"] >= 44
+            wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert driver.execute_script(wide) <= 0
+            press(driver, name)
+            until(driver, lambda phase=phase: body(driver, "phase") == phase, 20)  # type: ignore[misc]
+
+
+async def test_on_the_network_the_page_explains_the_warning_and_then_calls(tmp_path: Path) -> None:
+    """The device's own certificate; a browser that does not trust it yet, and one that does."""
+    fake = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    secure = {"FRONTDESK_HTTP__TLS": "self", "FRONTDESK_HTTP__WELCOME_PORT": "0", "XDG_STATE_HOME": str(tmp_path)}
+    async with running(secure) as device:
+        assert device.url.startswith("https://")
+        with browser(*fake) as driver:
+            driver.get(device.welcome)
+            until(driver, lambda: body(driver, "phase") == "untrusted", 10)
+            assert driver.find_element(By.ID, "go").get_attribute("href") == device.url
+        with browser(*fake, "--ignore-certificate-errors") as driver:
+            driver.get(device.welcome)
+            until(driver, lambda: driver.current_url == device.url, 10)
+            press(driver, "start")
+            until(driver, lambda: body(driver, "phase") == "call", 20)
+            press(driver, "hangup")
