@@ -1,10 +1,10 @@
 """Run the benchmarks and write their figures into docs/benchmarks.md.
 
-    .venv/bin/python benchmarks/report.py [--runs 3] [--keep] [NAME …]
+    .venv/bin/python benchmarks/report.py [--keep] [NAME …]
 
-Each benchmark runs three times, one after the other, on a machine that should have nothing else to do. Its table stands
-in the document between `<!-- NAME -->` and `<!-- end -->`: the median, and the least and the most of the runs. The
-results are kept in `benchmarks/data/results`; `--keep` runs only what is missing there.
+Each benchmark runs three times, the long ones once, one after the other, on a machine that should have nothing else to
+do. Its table stands in the document between `<!-- NAME -->` and `<!-- end -->`: the median, and the least and the most
+of the runs. The results are kept in `benchmarks/data/results`; `--keep` runs only what is missing there.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Benchmark:
     name: str
     command: tuple[str, ...]
     figures: tuple[Figure, ...]
+    runs: int = 3
 
 
 COUNT = "{:.0f}"
@@ -109,6 +110,52 @@ BENCHMARKS = (
         name="breath",
         command=("bench", "turn", "--group", "breath"),
         figures=(Figure(label="end of speech → reply, p50", path="p50_ms"), *QUALITY),
+    ),
+    Benchmark(
+        name="llm",
+        command=("bench", "llm"),
+        figures=(
+            at_most("first token, warm", "ttft_ms", 100),
+            Figure(label="first clause", path="clause_ms"),
+            at_least("one call", "tok_s", 45, "{:.0f} tokens/s"),
+            Figure(label="two calls together", path="calls/2", show="{:.0f} tokens/s"),
+            at_least("four calls together", "calls/4", 70, "{:.0f} tokens/s"),
+        ),
+    ),
+    Benchmark(
+        name="tts",
+        command=("bench", "tts"),
+        figures=(
+            at_most("first sound of a short clause", "first_chunk_ms", 90),
+            at_most("time for a second of speech", "rtf", 0.15, "{:.3f} s"),
+        ),
+    ),
+    *(
+        Benchmark(
+            name=f"survive-{how}",
+            command=("bench", "survive", "--how", how, "--times", times),
+            runs=1,
+            figures=(
+                Figure(label="blows", path="blows", show=COUNT),
+                at_most("calls lost", "lost", 0, COUNT),
+                at_most("next turn not answered within 10 s", "late", 0, COUNT),
+                at_most("replies spoken twice", "twice", 0, COUNT),
+                Figure(label="questions of the blow itself left unanswered", path="unanswered_during", show=COUNT),
+                Figure(label="apologies", path="apologies", show=COUNT),
+                Figure(label="next turn answered after, p50", path="next_p50_ms"),
+                Figure(label="… at the most", path="next_max_ms"),
+            ),
+        )
+        for how, times in (("kill", "20"), ("freeze", "3"), ("starve", "3"))
+    ),
+    Benchmark(
+        name="calls",
+        command=("bench", "calls", "--count", "100"),
+        runs=1,
+        figures=(
+            Figure(label="answered", path="answered", show=COUNT),
+            at_most("growth of any process after the 10th call", "worst_growth", 5, "{:.1f} %", scale=100),
+        ),
     ),
     Benchmark(
         name="stt",
@@ -165,13 +212,12 @@ def put(document: str, name: str, text: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[[], *(b.name for b in BENCHMARKS)], metavar="NAME")
-    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--keep", action="store_true", help="use results that are there")
     options = parser.parse_args()
     document = put(DOCUMENT.read_text(encoding="utf-8"), "machine", machine())
     for benchmark in BENCHMARKS:
         if not options.names or benchmark.name in options.names:
-            results = [run(benchmark, number, keep=options.keep) for number in range(1, options.runs + 1)]
+            results = [run(benchmark, number, keep=options.keep) for number in range(1, benchmark.runs + 1)]
             document = put(document, benchmark.name, table(benchmark, results))
             DOCUMENT.write_text(document, encoding="utf-8")
 
