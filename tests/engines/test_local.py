@@ -126,9 +126,11 @@ class Desk:
             llama.serve(mailbox)
 
     def send(self, request: int, call: str, words: str, tokens: int = 24) -> None:
-        meta = {"op": "generate", "deadline": 1e12, "call": call, "max_tokens": tokens}
-        messages = [["system", FACTS], ["user", words]]
-        self._ours.sendall(encode(Message(kind=Kind.REQUEST, request=request, meta={**meta, "messages": messages})))
+        self.ask(request, call, [["system", FACTS], ["user", words]], tokens)
+
+    def ask(self, request: int, call: str, messages: list[list[str]], tokens: int = 24) -> None:
+        meta = {"op": "generate", "deadline": 1e12, "call": call, "max_tokens": tokens, "messages": messages}
+        self._ours.sendall(encode(Message(kind=Kind.REQUEST, request=request, meta=meta)))
 
     def cancel(self, request: int) -> None:
         self._ours.sendall(encode(Message(kind=Kind.CANCEL, request=request)))
@@ -245,6 +247,20 @@ def test_a_conversation_that_does_not_fit_is_refused(desk: Desk) -> None:
     message = desk.next()
     assert message.kind is Kind.ERROR
     assert message.meta["full"]
+
+
+def test_a_history_that_lost_its_oldest_turns_is_not_read_again(llama: Llama, desk: Desk) -> None:
+    turns: list[list[str]] = []
+    for i in range(6):
+        turns += [["user", f"Please note that my favourite number is {i} and nothing else."], ["assistant", "Noted."]]
+    turns += [["user", "The code of my room is 4711, and I have a small brown dog."], ["assistant", "Thank you."]]
+    system, question = ["system", FACTS], ["user", "What is the code of my room?"]
+    desk.ask(1, "a", [system, *turns, ["user", "Who is the manager?"]])
+    assert "Maria" in desk.answers(1)[1]
+    kept = [system, *turns[8:], question]
+    desk.ask(2, "a", kept)
+    assert "4711" in desk.answers(2)[2]
+    assert len(llama._model.tokens(kept, answer=True)) - llama.reused < 40  # the question, and no more
 
 
 def test_calls_beyond_the_sequences_take_the_one_unused_for_longest(desk: Desk) -> None:

@@ -32,6 +32,8 @@ MAX_PIECE = 128
 PREFIX = 0
 KEPT = ".kv"
 DIGEST_BYTES = 32
+MATCH = 16
+"""So many tokens alike are the same words of the same turn."""
 AHEAD = 1
 """A token is made once the one before was taken. Who takes no more for now (the first clause is being synthesised, or
 the turn is not known to be over) leaves the processor to the others; 2 would cost that clause 40 ms."""
@@ -79,6 +81,8 @@ class Llama:
         self._calls: dict[str, Place] = {}
         self._jobs: list[Job] = []
         self._room = context // (calls + 1)
+        self.reused = 0
+        """How many of the last request's tokens were in the cache already."""
         self._prefix = self._model.tokens([("system", prefix)], answer=False)
         if len(self._prefix) > self._room * 3 // 4:
             raise ValueError(
@@ -138,7 +142,7 @@ class Llama:
         if sequence is None:
             mailbox.error(request, "every sequence is taken", full=True)
             return
-        keep = self._reuse(sequence, tokens)
+        self.reused = keep = self._reuse(sequence, tokens)
         self._jobs.append(Job(request=request, sequence=sequence, prompt=deque(tokens[keep:]), left=left))
 
     def _sequence(self, call: str) -> Place | None:
@@ -155,12 +159,21 @@ class Llama:
         return self._calls[call]
 
     def _reuse(self, sequence: Place, tokens: Sequence[int]) -> int:
-        """Leave in the cache what `tokens` shares with it; how many that is. At least one token stays to decode."""
+        """Leave in the cache what `tokens` shares with it; how many that is. At least one token stays to decode.
+
+        Where the history's oldest turns were dropped, what follows them moves up in the cache and is not read again.
+        """
+        most = len(tokens) - 1
         if not sequence.tokens:
-            shared = min(_common(self._prefix, tokens), len(tokens) - 1)
+            shared = min(_common(self._prefix, tokens), most)
             self._model.copy(PREFIX, sequence.id, shared)
         else:
-            shared = min(_common(sequence.tokens, tokens), len(tokens) - 1)
+            shared = min(_common(sequence.tokens, tokens), most)
+            dropped = _dropped(sequence.tokens, tokens, shared)
+            if dropped and shared >= len(self._prefix):  # cells of the prefix belong to all calls: they never move
+                self._model.move_up(sequence.id, shared + dropped, shared)
+                sequence.tokens = [*sequence.tokens[:shared], *sequence.tokens[shared + dropped :]]
+                shared = min(_common(sequence.tokens, tokens), most)
             self._model.trim(sequence.id, shared)
         sequence.tokens = list(tokens[:shared])
         return shared
@@ -344,6 +357,11 @@ class Model:
         self.trim(sequence, 0)
         return False
 
+    def move_up(self, sequence: int, start: int, to: int) -> None:
+        """Forget a sequence's tokens from `to` to `start`, and let those that follow take their positions."""
+        llama.llama_memory_seq_rm(self._memory, sequence, to, start)
+        llama.llama_memory_seq_add(self._memory, sequence, start, -1, to - start)
+
     def trim(self, sequence: int, tokens: int) -> None:
         """Forget all of a sequence after its first `tokens`."""
         llama.llama_memory_seq_rm(self._memory, sequence, tokens, -1)
@@ -355,6 +373,17 @@ def _common(left: Sequence[int], right: Sequence[int]) -> int:
         if a != b:
             return i
     return min(len(left), len(right))
+
+
+def _dropped(cached: Sequence[int], tokens: Sequence[int], shared: int) -> int:
+    """How many of the cached tokens after the shared ones were dropped, if what follows them goes on in `tokens`."""
+    first = tokens[shared : shared + MATCH]
+    if len(first) < MATCH:
+        return 0
+    for start in range(shared + 1, len(cached) - MATCH + 1):
+        if cached[start] == first[0] and cached[start : start + MATCH] == first:
+            return start - shared
+    return 0
 
 
 @llama.llama_log_callback  # type: ignore[untyped-decorator]
