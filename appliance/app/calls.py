@@ -23,8 +23,8 @@ STILL_S = 25.0
 class Calls:
     """Closed until `open` hands in the desk; `drain` closes it again and says goodbye to everybody."""
 
-    def __init__(self, limit: int, emit: Callable[[Event], None]) -> None:
-        self._limit = limit
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        self._limit = 0
         self._emit = emit
         self._desk: Desk | None = None
         self._why_closed = "The device is still warming up. It answers in a few seconds."
@@ -37,9 +37,10 @@ class Calls:
     def open_to_callers(self) -> bool:
         return self._desk is not None
 
-    def open(self, desk: Desk) -> None:
-        """From now on calls are answered."""
+    def open(self, desk: Desk, limit: int) -> None:
+        """From now on calls are answered, at most `limit` at once; those that are held go on as they were."""
         self._desk = desk
+        self._limit = limit
 
     def admit(self) -> Release:
         """Take one of the device's lines. Raises Busy or NotReady."""

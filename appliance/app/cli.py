@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError, FrontdeskError
 
 from . import bench, models, settings
@@ -54,13 +55,17 @@ def run(
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more on stderr.")] = False,
 ) -> None:
-    """Answer calls until Ctrl-C. Prints the address of the call page."""
-    settled = settings.load(config, os.environ)
-    if lan:
-        settled = settings.on_the_network(settled)
+    """Answer calls until Ctrl-C. Prints the address of the call page; SIGHUP reads the configuration again."""
+
+    def read() -> Config:
+        settled = settings.load(config, os.environ)
+        return settings.on_the_network(settled) if lan else settled
+
+    settled = read()
     terminal = open_terminal(os.environ, verbose=verbose)
     with terminal.shown():
-        asyncio.run(run_daemon(settled, state_dir(os.environ), Systemd(os.environ), terminal.tell, terminal.ready))
+        state, systemd = state_dir(os.environ), Systemd(os.environ)
+        asyncio.run(run_daemon(settled, state, systemd, terminal.tell, terminal.ready, read))
 
 
 @app.command()

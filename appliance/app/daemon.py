@@ -11,20 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from appliance.doors.webrtc import WebrtcDoor
+from appliance.engines.contracts import Message
 from appliance.terms.clock import SystemClock
 from appliance.terms.config import Config
+from appliance.terms.errors import ConfigError, EngineError
 from appliance.terms.events import Event
 from appliance.web import certificate
 from appliance.web.server import WebServer
 
 from .calls import Calls
-from .desk import open_desk, role
+from .desk import Role, open_desk, role
 from .engines import EngineRoom
+from .settings import changed
 from .systemd import Systemd
 
 log = logging.getLogger(__name__)
 
 READY_WITHIN_S = 120.0
+LIVE = ("agent.", "turns.", "limits.", "llm.max_tokens")
+"""Keys that may change while calls go on."""
+PROBE = "reload"
 
 
 class Daemon:
@@ -36,7 +42,7 @@ class Daemon:
         self._clock = SystemClock()
         self._role = role(config)
         self._room = EngineRoom(config, self._role.instructions, state, emit)
-        self._calls = Calls(config.limits.calls, emit)
+        self._calls = Calls(emit)
         self._door = WebrtcDoor(self._calls.answer, self._calls.admit, self._clock, config.webrtc.ice_servers)
         self._web = WebServer(
             business=self._role.business,
@@ -57,7 +63,30 @@ class Daemon:
         """Returns once calls are answered; the page is up before that. Raises DeviceError or EngineError."""
         await self._web.start()
         await self._room.start(READY_WITHIN_S)
-        self._calls.open(await open_desk(self._config, self._role, self._room.engines, self._clock))
+        await self._open(self._config, self._role)
+
+    async def reload(self, config: Config) -> None:
+        """Take over what can change while calls go on; they keep what they began with.
+
+        Raises ConfigError naming what cannot, or cannot be used, and then nothing has changed.
+        """
+        keys = changed(self._config, config)
+        if fixed := [key for key in keys if not key.startswith(LIVE)]:
+            problems = [f"{key} cannot change while Frontdesk runs" for key in fixed]
+            raise ConfigError(problems, mend="Restart it for that; nothing was changed.")
+        who = role(config)
+        try:
+            await self._room.engines.llm.prefill(PROBE, [Message("system", who.instructions)])
+            await self._room.engines.llm.forget(PROBE)
+            await self._open(config, who)
+        except EngineError as error:
+            raise ConfigError([f"agent: {error}"], mend="Nothing was changed.") from error
+        self._config, self._role = config, who
+        log.info("changed: %s", ", ".join(keys) or "nothing")
+
+    async def _open(self, config: Config, who: Role) -> None:
+        self._calls.open(await open_desk(config, who, self._room.engines, self._clock), config.limits.calls)
+        self._web.business = who.business
 
     def standing_still(self) -> list[str]:
         """What makes no progress, by name; the event loop does, or this would not run."""
@@ -84,12 +113,14 @@ async def run(
     systemd: Systemd,
     emit: Callable[[Event], None],
     ready: Callable[[str, str], None],
+    again: Callable[[], Config],
 ) -> None:
     """Run until SIGINT or SIGTERM, and a little longer to say goodbye; the second one stops at once.
 
-    `state` is the folder for what must be kept. `ready` is told the daemon's addresses once calls are answered.
+    `state` is the folder for what must be kept. `ready` is told the daemon's addresses once calls are answered. On
+    SIGHUP what `again` reads is taken over, as far as it can be.
     """
-    stopping, hurrying = asyncio.Event(), asyncio.Event()
+    started, stopping, hurrying = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     def stop() -> None:
         (hurrying if stopping.is_set() else stopping).set()
@@ -97,9 +128,18 @@ async def run(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     daemon = Daemon(config, state, emit)
+    reloading: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        reloading.add(task := asyncio.create_task(_reload(daemon, started, again)))
+        task.add_done_callback(reloading.discard)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+
     feeding = asyncio.create_task(systemd.feed(daemon.standing_still))
     try:
         if await _unless(stopping, daemon.start()):
+            started.set()
             ready(*daemon.addresses)
             systemd.tell("READY=1", f"STATUS=Answering at {daemon.addresses[0]}")
             await stopping.wait()
@@ -108,6 +148,16 @@ async def run(
     finally:
         feeding.cancel()
         await daemon.stop()
+
+
+async def _reload(daemon: Daemon, started: asyncio.Event, again: Callable[[], Config]) -> None:
+    await started.wait()
+    try:
+        await daemon.reload(again())
+    except ConfigError as error:
+        for problem in error.problems:
+            log.error("reload: %s", problem)
+        log.error("reload: %s", error.mend or "Nothing was changed.")
 
 
 def _certificate(config: Config, state: Path) -> certificate.Certificate | None:

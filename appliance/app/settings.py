@@ -52,6 +52,17 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     return config
 
 
+def changed(old: Config, new: Config) -> list[str]:
+    """The keys whose values differ, as `section.key`."""
+    sections = ((f.name, getattr(old, f.name), getattr(new, f.name)) for f in fields(Config))
+    return [
+        f"{name}.{key.name}"
+        for name, before, after in sections
+        for key in fields(before)
+        if getattr(before, key.name) != getattr(after, key.name)
+    ]
+
+
 def on_the_network(config: Config) -> Config:
     """As `run --lan` wants it: on every address, over TLS; what the owner has set stays."""
     http = config.http

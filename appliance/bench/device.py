@@ -60,11 +60,11 @@ class Device:
 
 
 @contextlib.asynccontextmanager
-async def running(environ: dict[str, str] | None = None) -> AsyncIterator[Device]:
+async def running(environ: dict[str, str] | None = None, config: Path | None = None) -> AsyncIterator[Device]:
     """A device on a free port of loopback, until the block ends. Raises EngineDown where it does not get ready."""
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "appliance.app.cli", "run"),
+        *(sys.executable, "-m", "appliance.app.cli", "run", *(("--config", str(config)) if config else ())),
         env={**os.environ, "FRONTDESK_HTTP__PORT": "0", "FRONTDESK_HTTP__HOST": "127.0.0.1", **(environ or {})},
         stdout=asyncio.subprocess.PIPE,
         stdin=asyncio.subprocess.DEVNULL,

@@ -106,6 +106,7 @@ class Conversation:
         """The whole call."""
         began = self._clock.now()
         self._emit(CallStarted(call=self._line.call, door=self._line.door, resumed=self._resumed))
+        self._spawn(self._prepare())  # while the greeting is heard
         hello = self._desk.phrases.back if self._resumed else self._desk.phrases.greeting
         try:
             if greet and hello is not None:

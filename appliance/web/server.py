@@ -48,7 +48,8 @@ class WebServer:
         self._port = port
         self._missing = missing
         self._tls = certificate.context() if certificate is not None else None
-        self._page = _template("index.html").substitute(business=html.escape(business))
+        self.business = business
+        self._page = _template("index.html")
         self._welcome = None
         if certificate is not None and welcome_port is not None:
             self._welcome = Welcome(business, certificate, host, welcome_port)
@@ -85,7 +86,8 @@ class WebServer:
         await self._runner.cleanup()
 
     async def _call_page(self, request: web.Request) -> web.Response:
-        return web.Response(text=self._page, content_type="text/html")
+        text = self._page.substitute(business=html.escape(self.business))
+        return web.Response(text=text, content_type="text/html")
 
     async def _ready(self, request: web.Request) -> web.Response:
         missing = self._missing()

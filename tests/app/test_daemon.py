@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +212,52 @@ async def test_an_offer_of_video_alone_is_refused(device: Device, http: aiohttp.
     async with http.post(f"{device.url}api/offer", json=await audio_offer(video=True)) as response:
         assert response.status == 400
     await until_free(http, device)
+
+
+async def test_what_can_change_is_read_again_and_the_rest_refused_by_name(
+    tmp_path: Path, http: aiohttp.ClientSession, capfd: pytest.CaptureFixture[str], utterances: dict[str, Utterance]
+) -> None:
+    knowledge, config = tmp_path / "mill.md", tmp_path / "frontdesk.toml"
+    knowledge.write_text("# The Old Mill\n\nThe Wi-Fi password is yellow duck 7.")
+    config.write_text("")
+
+    async def until(done: Callable[[], Awaitable[bool]]) -> None:
+        for _ in range(100):
+            if await done():
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError("it never came")
+
+    async def page_says(words: str) -> bool:
+        async with http.get(device.url) as response:
+            return words in await response.text()
+
+    async with running({"FRONTDESK_LIMITS__CALLS": "1"}, config=config) as device:
+        config.write_text(f'[agent]\nknowledge = "{knowledge}"\n')
+        os.kill(device.pid, signal.SIGHUP)
+        await until(lambda: page_says("The Old Mill"))
+        caller = Caller(device.url)
+        await caller.connect()
+        await caller.hear_greeting()
+        asked = await caller.ask(utterances["wifi"])
+        await caller.close()
+        assert "yellow duck" in asked.turn["reply"].lower()
+
+        for wrong, words in (
+            ("[stt]\nthreads = 1", "stt.threads cannot change"),
+            ("[agent]\nknowlege = 1", "did you mean agent.knowledge?"),
+        ):
+            config.write_text(wrong)
+            os.kill(device.pid, signal.SIGHUP)
+            told = ""
+
+            async def heard(words: str = words) -> bool:
+                nonlocal told
+                told += capfd.readouterr().err
+                return words in told
+
+            await until(heard)
+        assert await page_says("The Old Mill")
 
 
 async def test_health_and_headers(device: Device, http: aiohttp.ClientSession) -> None:
