@@ -107,6 +107,17 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
+        name="half-core",
+        command=("bench", "turn", "--cores", "0.5"),
+        runs=1,
+        figures=(
+            Figure(label="end of speech → reply, p50", path="p50_ms"),
+            Figure(label="p95", path="p95_ms"),
+            *QUALITY,
+            Figure(label="bridged by a filler", path="fillers", show=COUNT),
+        ),
+    ),
+    Benchmark(
         name="breath",
         command=("bench", "turn", "--group", "breath"),
         figures=(Figure(label="end of speech → reply, p50", path="p50_ms"), *QUALITY),

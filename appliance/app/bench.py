@@ -43,12 +43,15 @@ def turn(
     callers: Annotated[int, typer.Option(min=1, max=16, help="How many call at once.")] = 1,
     group: Annotated[str, typer.Option(help="question, breath (pauses in the middle) or all.")] = "question",
     url: Annotated[str | None, typer.Option(help="A running device, instead of one started for this.")] = None,
+    cores: Annotated[
+        float | None, typer.Option(min=0.1, max=1.0, help="Hold the device to this share of one core (root only).")
+    ] = None,
     folder: Annotated[Path | None, typer.Option("--utterances", help="The folder of utterances.toml.")] = None,
     as_json: Json = False,
 ) -> None:
     """End of speech → reply, heard from outside over WebRTC."""
     folder = folder or utterances.default_folder()
-    result = asyncio.run(turn_bench.measure(folder, callers=callers, group=group, url=url))
+    result = asyncio.run(turn_bench.measure(folder, callers=callers, group=group, url=url, cores=cores))
     table = Table("utterance", "ms", "endpoint", "stt", "llm", "tts", "playout", "right", "reply")
     for row in result["rows"]:
         event = row["turn"]

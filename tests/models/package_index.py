@@ -30,6 +30,9 @@ class Index:
         self.asked: list[str] = []
         self.wheels: dict[str, bytes] = {}
         self.stalls: set[str] = set()
+        self.hub: dict[str, bytes] = {}
+        self.breaks = 0
+        """So many answers of the hub break off in the middle."""
         self.halfway = threading.Event()
         self.released = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -47,6 +50,11 @@ class Index:
             self._server.shutdown()
             self._thread.join()
             self._server.server_close()
+
+    def offer(self, name: str, content: bytes) -> str:
+        """Publish a file as a hub does; its address."""
+        self.hub[name] = content
+        return f"http://127.0.0.1:{self._server.server_port}/hub/{name}"
 
     def publish(self, package: str, members: dict[str, bytes], requires: Sequence[str] = ()) -> dict[str, Part]:
         """A wheel of `package` 1.0, and for each of its members the part that a manifest would pin."""
@@ -88,9 +96,9 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
         index.close()
 
 
-def file(path: str, content: bytes, *parts: Part) -> File:
+def file(path: str, content: bytes, *parts: Part, hub: str = "") -> File:
     """A manifest's entry for a file that is `content` once its parts are joined."""
-    return File(path=path, size=len(content), sha256=sha256(content), parts=parts)
+    return File(path=path, size=len(content), sha256=sha256(content), parts=parts, hub=hub)
 
 
 def model(name: str, *files: File) -> Model:
@@ -129,6 +137,9 @@ def _handler(index: Index) -> type[BaseHTTPRequestHandler]:
             if kind == "files" and rest[0] in index.wheels:
                 self._send("application/zip", index.wheels[rest[0]], stall=rest[0].split("-")[0] in index.stalls)
                 return
+            if kind == "hub":
+                self._send_from(index.hub[rest[0]])
+                return
             names = [name for name in index.wheels if name.startswith(f"{package}-")]
             links = "".join(f'<a href="/files/{name}">{name}</a>' for name in names)
             self._send("text/html", f"<!DOCTYPE html><html><body>{links}</body></html>".encode())
@@ -145,6 +156,20 @@ def _handler(index: Index) -> type[BaseHTTPRequestHandler]:
                 index.halfway.set()
                 index.released.wait(60)
             self.wfile.write(body[half:])
+
+        def _send_from(self, body: bytes) -> None:
+            """The rest of a file that `Range` asks for; where it is to break, half of that."""
+            start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+            rest = body[start:]
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(rest)))
+            self.end_headers()
+            if index.breaks:
+                index.breaks -= 1
+                self.wfile.write(rest[: len(rest) // 2])
+                self.close_connection = True
+            else:
+                self.wfile.write(rest)
 
         def log_message(self, format: str, *args: object) -> None:
             """Not on the tests' output."""

