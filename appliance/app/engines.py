@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ Emit = Callable[[EngineChanged], None]
 SENSE_MODEL = "smart-turn-v3.2"
 LOCAL = "appliance.engines.local"
 SPARE_SEQUENCES = 1
+MOST_THREADS = 4
 SENSE_NICE = 3
 LLM_NICE = 4
 """Who gives way when all want the processor. The verdict of smart-turn is needed later than the transcript, and while
@@ -78,7 +80,7 @@ def stt_worker(config: Config, emit: Emit) -> Worker:
     """Speech recognition alone."""
     options = {
         "model": str(weights(config, config.stt.model, "model.bin").parent),
-        "threads": config.stt.threads,
+        "threads": config.stt.threads or cores(),
         "device": config.stt.device,
         "language": config.stt.language,
     }
@@ -91,7 +93,7 @@ def llm_worker(config: Config, instructions: str, state: Path, emit: Emit) -> Wo
         "model": str(weights(config, config.llm.model, "*.gguf")),
         "prefix": instructions,
         "calls": config.limits.calls + SPARE_SEQUENCES,
-        "threads": config.llm.threads,
+        "threads": config.llm.threads or cores(),
         "gpu_layers": config.llm.gpu_layers,
         "keep": str(state / "prompts"),
     }
@@ -100,8 +102,13 @@ def llm_worker(config: Config, instructions: str, state: Path, emit: Emit) -> Wo
 
 def tts_worker(config: Config, emit: Emit) -> Worker:
     """Speech synthesis alone."""
-    options = {"model": str(weights(config, config.tts.voice, "*.onnx")), "threads": config.tts.threads}
+    options = {"model": str(weights(config, config.tts.voice, "*.onnx")), "threads": config.tts.threads or cores()}
     return Worker("tts", f"{LOCAL}.piper:Piper", options, emit=emit)
+
+
+def cores() -> int:
+    """How many threads an engine gets where the owner says nothing: more than four only take them from the others."""
+    return min(MOST_THREADS, len(os.sched_getaffinity(0)))
 
 
 def names(config: Config) -> list[str]:

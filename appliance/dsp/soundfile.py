@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from appliance.terms.errors import BadInput
+from appliance.terms.errors import BadInput, DeviceError
 from appliance.terms.units import CAPTURE_RATE, Pcm
 
 from .resample import samples
@@ -49,9 +49,14 @@ def read(path: Path, *, rate: int = CAPTURE_RATE, max_s: float = MAX_S) -> Pcm:
 
 
 def write(path: Path, pcm: Pcm, rate: int) -> None:
-    """(n,) int16 mono as a WAV file."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(pcm.astype("<i2", copy=False).tobytes())
+    """(n,) int16 mono as a WAV file. Raises DeviceError where it cannot be written."""
+    try:
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(rate)
+            file.writeframes(pcm.astype("<i2", copy=False).tobytes())
+    except OSError as error:
+        raise DeviceError(
+            f"{path} cannot be written: {error.strerror}", mend="Is the disk full, or the folder not writable?"
+        ) from error

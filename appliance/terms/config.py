@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le, Len
 
 Name = Annotated[str, Len(1, 200)]
+Threads = Annotated[int, Ge(0), Le(64)]
+"""0: as many as the process may use cores, at most four."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ class SttConfig:
     language: Annotated[str, Len(2, 8)] = "en"
     """Whisper's code of a language, or `auto`: heard anew in each turn (a multilingual model only)."""
     device: Literal["cpu", "cuda", "auto"] = "cpu"
-    threads: Annotated[int, Ge(1), Le(64)] = 2
+    threads: Threads = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ class LlmConfig:
     """A model of `frontdesk models list`, or the path of a GGUF file that can chat."""
     gpu_layers: Annotated[int, Ge(-1), Le(1000)] = 0
     """How many of its layers a GPU computes; -1: all."""
-    threads: Annotated[int, Ge(1), Le(64)] = 2
+    threads: Threads = 0
     max_tokens: Annotated[int, Ge(8), Le(1024)] = 80
 
 
@@ -56,7 +58,7 @@ class LlmConfig:
 class TtsConfig:
     voice: Name = "en_US-joe-medium"
     """A model of `frontdesk models list`, or the path of a piper voice's ONNX file (its `.json` beside it)."""
-    threads: Annotated[int, Ge(1), Le(64)] = 2
+    threads: Threads = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

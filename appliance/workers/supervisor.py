@@ -118,7 +118,8 @@ class Worker:
                 for wait in waits:
                     wait.cancel()
         if not self.is_ready:
-            raise EngineDown(f"{self.name} is not ready: {self.failure or 'still starting'}")
+            mend = "Is its model whole, and of the right kind? frontdesk models verify"
+            raise EngineDown(f"{self.name} is not ready: {self.failure or 'still starting'}", mend=mend)
 
     async def stream(
         self, op: str, arguments: Mapping[str, Any], data: bytes = b"", *, deadline_s: float

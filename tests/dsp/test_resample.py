@@ -10,7 +10,7 @@ import pytest
 
 from appliance.dsp import soundfile
 from appliance.dsp.resample import Resampler
-from appliance.terms.errors import BadInput
+from appliance.terms.errors import BadInput, DeviceError
 from appliance.terms.units import Pcm
 
 
@@ -79,3 +79,9 @@ def test_missing_empty_and_overlong_files_are_refused(tmp_path: Path) -> None:
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "out.wav", tone(16_000, 0.5), 16_000)
     assert np.array_equal(soundfile.read(tmp_path / "out.wav"), tone(16_000, 0.5))
+
+
+@pytest.mark.parametrize("path", ["/dev/full", "/proc/none/out.wav"])
+def test_what_cannot_be_written_is_named(path: str) -> None:
+    with pytest.raises(DeviceError, match=path):
+        soundfile.write(Path(path), tone(16_000, 3.0), 16_000)
