@@ -31,6 +31,7 @@ PURE = {
     "flow/chunker.py",
     "flow/timeline.py",
     "flow/capture.py",
+    "flow/pace.py",
     "doors/queue.py",
     "doors/rate.py",
     "doors/tickets.py",

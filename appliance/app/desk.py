@@ -7,6 +7,7 @@ from pathlib import Path
 
 from appliance.engines.contracts import Engines
 from appliance.flow.conversation import Desk
+from appliance.flow.pace import Pace
 from appliance.flow.phrases import render_all
 from appliance.flow.vad import Silero
 from appliance.knowledge import facts
@@ -48,7 +49,6 @@ async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock) -
         phrases=await render_all(engines.tts, who.greeting),
         instructions=who.instructions,
         clock=clock,
-        max_tokens=config.llm.max_tokens,
+        pace=Pace(speculate=config.turns.speculate == "auto", max_tokens=config.llm.max_tokens),
         max_pause_s=config.turns.max_pause_ms / 1000,
-        speculate=config.turns.speculate == "auto",
     )

@@ -25,17 +25,16 @@ class Memory:
 class Agent:
     """Who answers one call. A reply that is only being prepared leaves no trace; `settle` makes it history."""
 
-    def __init__(self, llm: LanguageModel, call: str, instructions: str, memory: Memory, *, max_tokens: int) -> None:
+    def __init__(self, llm: LanguageModel, call: str, instructions: str, memory: Memory) -> None:
         self._llm = llm
         self._call = call
         self._instructions = Message("system", instructions)
-        self._max_tokens = max_tokens
         self._history = memory.history
 
-    async def reply(self, words: str) -> AsyncGenerator[str, None]:
+    async def reply(self, words: str, *, max_tokens: int) -> AsyncGenerator[str, None]:
         """The reply to `words`, a token at a time. Raises EngineError."""
         messages = [self._instructions, *self._history, Message("user", plain(words))]
-        tokens = self._llm.generate(self._call, messages, max_tokens=self._max_tokens)
+        tokens = self._llm.generate(self._call, messages, max_tokens=max_tokens)
         async with aclosing(tokens):
             async for token in tokens:
                 yield token

@@ -34,6 +34,7 @@ from appliance.terms.units import Pcm
 
 from .agent import Agent, Memory
 from .capture import Capture
+from .pace import Pace
 from .phrases import Phrase, Phrases
 from .playout import Playout
 from .reply import Reply, Speech
@@ -62,9 +63,8 @@ class Desk:
     phrases: Phrases
     instructions: str
     clock: Clock
-    max_tokens: int
+    pace: Pace
     max_pause_s: float
-    speculate: bool
 
 
 class Conversation:
@@ -80,7 +80,7 @@ class Conversation:
         self._desk = desk
         self._clock = desk.clock
         self._emit_to = emit
-        self._agent = Agent(desk.engines.llm, line.call, desk.instructions, self.memory, max_tokens=desk.max_tokens)
+        self._agent = Agent(desk.engines.llm, line.call, desk.instructions, self.memory)
         self._vad = VoiceDetector(desk.silero)
         self._turns = TurnTaking(max_pause_s=desk.max_pause_s, max_turn_s=MAX_TURN_S)
         self._capture = Capture(MAX_TURN_S)
@@ -192,16 +192,19 @@ class Conversation:
     # --- answering
 
     def _begin_reply(self, heard: Pcm | str, *, since: float) -> None:
-        reply = Reply(self._desk.engines, self._agent, self._clock, Timeline(spoke_until=since))
+        pace = self._desk.pace
+        reply = Reply(
+            self._desk.engines, self._agent, self._clock, Timeline(spoke_until=since), max_tokens=pace.max_tokens
+        )
         self._reply = reply
-        self._speculations += 1
+        self._speculations += pace.speculates
 
         def transcribed(words: str) -> None:
             if reply is self._reply:
                 self._turns.judge(words=finished(words))
                 self._caption_caller(words, stable=reply.committed)
 
-        reply.start(heard, ahead=self._desk.speculate, on_transcript=transcribed)
+        reply.start(heard, ahead=pace.speculates, on_transcript=transcribed)
 
     def _drop_reply(self) -> None:
         if self._reply is not None:
@@ -305,6 +308,7 @@ class Conversation:
         if words:
             self._agent.settle(words, heard)
             self._spawn(self._prepare())
+        self._desk.pace.turn(stt_s=timeline.took("stt"), tok_s=reply.tok_s)
         self._emit(
             TurnEnded(
                 call=self._line.call,
@@ -318,12 +322,12 @@ class Conversation:
                 filler_ms=timeline.since(timeline.filler) if timeline.filler is not None else None,
                 stages=timeline.stages(),
                 speculated="committed" if timeline.was_speculated() else "none",
-                speculations=self._speculations if self._desk.speculate else 0,
+                speculations=self._speculations,
                 hidden_ms=timeline.hidden_ms(),
                 wasted_tokens=self._wasted_tokens,
                 stt_audio_s=round(reply.audio_s, 3),
                 llm_tokens=reply.tokens,
-                llm_tok_s=round(reply.tokens / reply.llm_s, 1) if reply.llm_s > 0 else None,
+                llm_tok_s=reply.tok_s,
                 route=Route(),
                 why=None,
                 network=self._line.network,

@@ -21,6 +21,7 @@ from .agent import Agent
 from .chunker import Chunker
 from .timeline import Timeline
 
+TELLING_TOKENS = 5
 CLAUSES_AHEAD = 4
 """Clauses that may wait for synthesis, and pieces of speech that may wait for playout; then the stage before waits."""
 
@@ -36,18 +37,19 @@ class Speech:
 class Reply:
     """Begun by `start`, heard through `speech`, taken back by `drop`."""
 
-    def __init__(self, engines: Engines, agent: Agent, clock: Clock, timeline: Timeline) -> None:
+    def __init__(self, engines: Engines, agent: Agent, clock: Clock, timeline: Timeline, *, max_tokens: int) -> None:
         self.timeline = timeline
         self.transcript: str | None = None
         self.text = ""
         """What the language model has said so far."""
         self.tokens = 0
         self.llm_s = 0.0
-        """How long the language model was waited for."""
+        """How long the language model was waited for, after its first token."""
         self.audio_s = 0.0
         self._engines = engines
         self._agent = agent
         self._clock = clock
+        self._max_tokens = max_tokens
         self._committed = asyncio.Event()
         self._sounded = asyncio.Event()
         """The first clause is synthesised."""
@@ -59,6 +61,11 @@ class Reply:
         """Work on (n,) int16 16 kHz sound, or on typed words. `ahead`: as far as the first clause before `commit`."""
         self._task = asyncio.create_task(self._run(heard, ahead, on_transcript), name="reply")
         self._task.add_done_callback(_seen)
+
+    @property
+    def tok_s(self) -> float | None:
+        """Tokens a second; None where there were too few to tell."""
+        return round((self.tokens - 1) / self.llm_s, 1) if self.tokens >= TELLING_TOKENS and self.llm_s > 0 else None
 
     def commit(self) -> None:
         """The turn is over: go all the way."""
@@ -124,10 +131,11 @@ class Reply:
         assert self.transcript is not None
         chunker = Chunker()
         self.timeline.began["llm"] = asked = self._clock.now()
-        async with aclosing(self._agent.reply(self.transcript)) as tokens:
+        async with aclosing(self._agent.reply(self.transcript, max_tokens=self._max_tokens)) as tokens:
             async for token in tokens:
                 self.timeline.ended["llm"] = self._clock.now()
-                self.llm_s += self.timeline.ended["llm"] - asked
+                if self.tokens:
+                    self.llm_s += self.timeline.ended["llm"] - asked
                 self.tokens += 1
                 self.text += token
                 for clause in chunker.feed(token):

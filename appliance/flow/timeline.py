@@ -52,6 +52,11 @@ class Timeline:
             for stage, start in self.began.items()
         }
 
+    def took(self, stage: str) -> float | None:
+        """How long an engine worked on the turn, in seconds; None where it did not, or has not finished."""
+        began, ended = self.began.get(stage), self.ended.get(stage)
+        return None if began is None or ended is None else ended - began
+
     def hidden_ms(self) -> float:
         """How long the engines had already worked on the reply when the turn was decided to be over."""
         if self.decided is None or not self.began:

@@ -15,6 +15,7 @@ from appliance.dsp import soundfile
 from appliance.engines.contracts import Engines, Message, Transcript
 from appliance.flow.agent import Memory
 from appliance.flow.conversation import Conversation, Desk
+from appliance.flow.pace import Pace
 from appliance.flow.phrases import BACK, FAREWELL, render_all
 from appliance.flow.vad import Silero
 from appliance.terms.errors import EngineDown
@@ -115,9 +116,8 @@ async def opened(
         phrases=await render_all(scripted, greeting),
         instructions="You are a receptionist.",
         clock=LoopClock(),
-        max_tokens=80,
+        pace=Pace(speculate=speculate, max_tokens=80),
         max_pause_s=1.1,
-        speculate=speculate,
     )
     line = FileLine(sound, 24_000, LoopClock())
     return line, Conversation(line, desk, events.append, memory)

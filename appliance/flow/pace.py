@@ -1,0 +1,58 @@
+"""What a device can do in time, by what its last turns took: a slow one does less, and is never silent. Pure.
+
+transcribing a turn takes   the reply is prepared in the caller's pause
+──────────────────────────────────────────────────────────────────────
+over 450 ms                 no more: what is thrown away would delay what is needed
+under 300 ms                again
+
+the language model writes   a reply has at most
+──────────────────────────────────────────────────────────────────────
+20 tokens a second or more  as many as the owner allows
+fewer                       four seconds' worth, and at least 24
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import deque
+
+LATELY = 4
+"""Turns whose median counts: one that was slow by chance changes nothing."""
+TOO_SLOW_S = 0.45
+FAST_AGAIN_S = 0.3
+WRITING_S = 4.0
+FAST_TOKENS_S = 20.0
+LEAST_TOKENS = 24
+
+
+class Pace:
+    """One device's. All its calls tell it of their turns and ask it what to do."""
+
+    def __init__(self, *, speculate: bool, max_tokens: int) -> None:
+        self._allowed = speculate
+        self._most_tokens = max_tokens
+        self._slow = False
+        self._stt_s: deque[float] = deque(maxlen=LATELY)
+        self._tok_s: deque[float] = deque(maxlen=LATELY)
+
+    def turn(self, *, stt_s: float | None, tok_s: float | None) -> None:
+        """A turn is over: how long its transcript took, and how many tokens a second were written; None: neither."""
+        if stt_s is not None:
+            self._stt_s.append(stt_s)
+            lately = statistics.median(self._stt_s)
+            self._slow = lately > (FAST_AGAIN_S if self._slow else TOO_SLOW_S)
+        if tok_s is not None:
+            self._tok_s.append(tok_s)
+
+    @property
+    def speculates(self) -> bool:
+        """Is a reply prepared before the turn is known to be over?"""
+        return self._allowed and not self._slow
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest reply that can be written in time."""
+        tok_s = statistics.median(self._tok_s) if self._tok_s else FAST_TOKENS_S
+        if tok_s >= FAST_TOKENS_S:
+            return self._most_tokens
+        return min(self._most_tokens, max(LEAST_TOKENS, int(tok_s * WRITING_S)))
