@@ -34,9 +34,12 @@ KEPT = ".kv"
 DIGEST_BYTES = 32
 MATCH = 16
 """So many tokens alike are the same words of the same turn."""
-AHEAD = 1
-"""A token is made once the one before was taken. Who takes no more for now (the first clause is being synthesised, or
-the turn is not known to be over) leaves the processor to the others; 2 would cost that clause 40 ms."""
+FIRST_TOKENS = 12
+"""The first clause is among these. Each is made once the one before was taken: who takes no more for now (that clause
+is being synthesised, or the turn is not known to be over) leaves the processor to the others; one token ahead would
+cost the clause's speech 40 ms."""
+LATER_AHEAD = 4
+"""Of later tokens so many may be on their way: several calls in one batch need not wait for each other's listeners."""
 GRACE_S = 0.003
 """A token takes about 1 ms to be taken. The batch waits for it: four calls in one are twice as fast as one by one."""
 
@@ -58,8 +61,14 @@ class Job:
     sequence: Place
     prompt: deque[int]
     left: int
+    said: int = 0
     sent: float = 0.0
     text: codecs.IncrementalDecoder = field(default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace"))
+
+    @property
+    def ahead(self) -> int:
+        """How many of its tokens may be on their way."""
+        return 1 if self.said < FIRST_TOKENS else LATER_AHEAD
 
 
 class Llama:
@@ -104,7 +113,7 @@ class Llama:
                 self._begin(request, mailbox)
                 request = mailbox.take(wait=False)
             self._drop_cancelled(mailbox)
-            wanted = [job for job in self._jobs if mailbox.ahead(job.request) < AHEAD]
+            wanted = [job for job in self._jobs if mailbox.ahead(job.request) < job.ahead]
             if any(time.monotonic() - job.sent < GRACE_S for job in self._jobs if job not in wanted):
                 mailbox.rest(GRACE_S)
             elif wanted:
@@ -215,6 +224,7 @@ class Llama:
             mailbox.done(job.request)
             return
         job.sent = time.monotonic()
+        job.said += 1
         mailbox.part(job.request, {"text": job.text.decode(self._model.piece(token))})
         job.left -= 1
         if job.left:
