@@ -46,6 +46,7 @@ class Terminal:
     def __init__(self) -> None:
         self._console = Console(highlight=False)
         self._live: Live | None = None
+        self._ready = False
         self._calls: set[str] = set()
         self._turns = 0
         self._down: set[str] = set()
@@ -76,6 +77,7 @@ class Terminal:
             self.say("(Their browser warns once of the device's own certificate; that page explains it.)")
             if self._console.is_terminal:
                 segno.make(welcome, error="m").terminal(compact=True)
+        self._ready = True
         self._update()
 
     def tell(self, event: Event) -> None:
@@ -116,7 +118,7 @@ class Terminal:
         return " · ".join(parts)
 
     def _update(self) -> None:
-        if self._live is not None:
+        if self._live is not None and self._ready:
             self._live.update(Text(self.status(), style="dim"), refresh=True)
 
 
