@@ -45,7 +45,7 @@ def test_all_problems_are_told_at_once_each_with_its_place_and_the_nearest_key(t
         '[http]\nport = 99999\nhots = "x"\n[limit]\ncalls = 2\n'
         '[limits]\ncalls = "many"\n[turns]\nspeculate = "maybe"\n',
     )
-    found = problems(path, {"FRONTDESK_STT__THREADS": "0", "FRONTDESK_STT__MODLE": "x"})
+    found = problems(path, {"FRONTDESK_STT__THREADS": "-1", "FRONTDESK_STT__MODLE": "x"})
     assert len(found) == 7
     text = "\n".join(found)
     assert f"{path}: http.port = 99999" in text
@@ -53,7 +53,7 @@ def test_all_problems_are_told_at_once_each_with_its_place_and_the_nearest_key(t
     assert f"{path}: [limit] is not a known section; did you mean limits?" in text
     assert f"{path}: limits.calls = 'many'" in text
     assert f"{path}: turns.speculate = 'maybe'" in text
-    assert "FRONTDESK_STT__THREADS: stt.threads = 0" in text
+    assert "FRONTDESK_STT__THREADS: stt.threads = -1" in text
     assert "FRONTDESK_STT__MODLE: stt.modle is not a known key; did you mean stt.model?" in text
 
 
