@@ -51,7 +51,7 @@ def read(path: Path, *, rate: int = CAPTURE_RATE, max_s: float = MAX_S) -> Pcm:
 def write(path: Path, pcm: Pcm, rate: int) -> None:
     """(n,) int16 mono as a WAV file. Raises DeviceError where it cannot be written."""
     try:
-        with wave.open(str(path), "wb") as file:
+        with path.open("wb") as out, wave.open(out, "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(rate)
