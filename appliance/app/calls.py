@@ -72,8 +72,12 @@ class Calls:
         """Take no more calls; in those that are held, finish the sentence, say goodbye and hang up."""
         self._desk, self._why_closed = None, "The device is being switched off."
         leaving = [asyncio.create_task(conversation.leave()) for conversation in self._held]
-        if leaving:
-            await asyncio.wait(leaving, timeout=LEAVE_WITHIN_S)
+        try:
+            if leaving:
+                await asyncio.wait(leaving, timeout=LEAVE_WITHIN_S)
+        finally:
+            for task in leaving:
+                task.cancel()
 
     async def close(self) -> None:
         """Forget everything."""

@@ -28,6 +28,7 @@ from .systemd import Systemd
 log = logging.getLogger(__name__)
 
 READY_WITHIN_S = 120.0
+STOP_WITHIN_S = 5.0
 LIVE = ("agent.", "turns.", "limits.", "llm.max_tokens")
 """Keys that may change while calls go on."""
 PROBE = "reload"
@@ -180,3 +181,4 @@ async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool
     finally:
         task.cancel()
         waiting.cancel()
+        await asyncio.wait({task, waiting}, timeout=STOP_WITHIN_S)

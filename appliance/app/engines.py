@@ -23,10 +23,8 @@ SENSE_MODEL = "smart-turn-v3.2"
 LOCAL = "appliance.engines.local"
 SPARE_SEQUENCES = 1
 MOST_THREADS = 4
-SENSE_NICE = 3
 LLM_NICE = 4
-"""Who gives way when all want the processor. The verdict of smart-turn is needed later than the transcript, and while
-the language model writes the next clause, the first one's speech is awaited."""
+"""It gives way when all want the processor: while it writes the next clause, the first one's speech is awaited."""
 
 
 def models_dir(config: Config) -> Path:
@@ -49,7 +47,6 @@ class EngineRoom:
             f"{LOCAL}.smartturn:SmartTurn",
             {"model": str(weights(config, SENSE_MODEL, "*.onnx"))},
             emit=emit,
-            nice=SENSE_NICE,
         )
         self.engines = Engines(
             stt=LocalRecogniser(self.stt),

@@ -338,3 +338,23 @@ def test_a_model_that_is_none_is_told(tmp_path: Path, models: Path) -> None:
 def test_check_is_content_when_all_is_well() -> None:
     done = frontdesk("check", "--json", FRONTDESK_HTTP__PORT="0")
     assert done.returncode == 0, done.stdout
+
+
+async def test_a_second_signal_stops_at_once(utterances: dict[str, Utterance]) -> None:
+    async with running() as device:
+        caller = Caller(device.url)
+        await caller.connect()
+        await caller.hear_greeting()
+        asking = asyncio.create_task(caller.ask(utterances["open"]))
+        await asyncio.sleep(3.0)
+        began = asyncio.get_running_loop().time()
+        os.kill(device.pid, signal.SIGTERM)
+        await asyncio.sleep(0.5)
+        os.kill(device.pid, signal.SIGTERM)
+        for _ in range(100):
+            if not alive(device.pid):
+                break
+            await asyncio.sleep(0.1)
+        assert asyncio.get_running_loop().time() - began < 8.0
+        asking.cancel()
+        await caller.close()
