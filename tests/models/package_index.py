@@ -33,6 +33,8 @@ class Index:
         self.hub: dict[str, bytes] = {}
         self.breaks = 0
         """So many answers of the hub break off in the middle."""
+        self.meeting: threading.Barrier | None = None
+        """Every download of a wheel waits here for others."""
         self.halfway = threading.Event()
         self.released = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -135,6 +137,8 @@ def _handler(index: Index) -> type[BaseHTTPRequestHandler]:
             _, kind, *rest = self.path.split("/")
             package = rest[0].replace("-", "_")
             if kind == "files" and rest[0] in index.wheels:
+                if index.meeting:
+                    index.meeting.wait(60)
                 self._send("application/zip", index.wheels[rest[0]], stall=rest[0].split("-")[0] in index.stalls)
                 return
             if kind == "hub":

@@ -8,6 +8,7 @@ import random
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,9 +81,19 @@ def test_parts_are_joined_in_their_order(index: Index, folder: Path) -> None:
     seen: list[Progress] = []
     store.pull(["m", "m"], seen.append)
     assert (folder / "m/sub/all.bin").read_bytes() == b"one two three"
-    sizes = [part.size for part in parts]
-    assert [progress.done for progress in seen] == [sum(sizes[:count]) for count in (1, 2, 3)]
-    assert {progress.total for progress in seen} == {sum(sizes)}
+    size = sum(part.size for part in parts)
+    assert [progress.done for progress in seen] == sorted(progress.done for progress in seen)
+    assert seen[-1].done == size
+    assert {progress.total for progress in seen} == {size}
+
+
+def test_parts_arrive_together(index: Index, folder: Path) -> None:
+    pieces = [LARGE[:200_000], LARGE[200_000:400_000], LARGE[400_000:]]
+    parts = [index.publish(f"part-{i}", {"data": piece})["data"] for i, piece in enumerate(pieces)]
+    index.meeting = threading.Barrier(len(parts))
+    store = store_of(folder, model("m", file("all.bin", LARGE, *parts)))
+    assert store.pull(["m"], ignore) == ["m"]
+    assert store.verify("m") == []
 
 
 def test_a_second_pull_is_offline_and_reads_no_weights(index: Index, folder: Path) -> None:
