@@ -13,7 +13,8 @@ from .utterances import load
 
 WARM = 10
 """The first calls fill caches; from here on, nothing may grow."""
-SETTLE_S = 3.0
+SETTLE_S = 12.0
+"""By then idle workers have given memory back."""
 
 
 async def measure(folder: Path, *, count: int, tell: Callable[[str], None]) -> dict[str, Any]:

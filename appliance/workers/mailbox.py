@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import socket
 import threading
 import time
@@ -13,6 +14,9 @@ from typing import Any
 from .wire import Decoder, Kind, Message, encode
 
 RECEIVE_BYTES = 1 << 16
+IDLE_S = 10.0
+"""Longer than a caller takes to ask: the next clause should not wait for its memory."""
+_LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +72,16 @@ class Mailbox:
         """Read the socket from now on, in a thread of its own."""
         threading.Thread(target=self._read, name="mailbox", daemon=True).start()
 
-    def take(self, *, wait: bool = True) -> Request | None:
-        """The next request; None where `wait` is false and there is none. Raises EOFError when the parent is gone."""
+    def take(self, *, wait: bool = True, patience_s: float | None = None) -> Request | None:
+        """The next request; None where there is none and `wait` is false, or `patience_s` passed without one.
+
+        Raises EOFError when the parent is gone.
+        """
         with self._news:
             self._fresh = False
             self._step_began = None
-            while wait and not self._requests and not self._closed:
-                self._news.wait()
+            if wait:
+                self._news.wait_for(lambda: self._requests or self._closed, patience_s)
             self._step_began = time.monotonic()
             if self._requests:
                 return self._requests.popleft()
@@ -181,12 +188,16 @@ def serve_in_turn(mailbox: Mailbox, handle: Callable[[Request], Answer]) -> None
     """One request after another, until the parent is gone (EOFError).
 
     What is cancelled or late before it starts is never started; what is cancelled on the way ends after its next part.
-    A request that the engine cannot digest (ValueError, RuntimeError) fails alone.
+    A request that the engine cannot digest (ValueError, RuntimeError) fails alone. Where nothing is asked for IDLE_S,
+    the memory that was freed goes back to the system.
     """
+    tidy = False
     while True:
-        request = mailbox.take()
-        assert request is not None
-        if mailbox.cancelled(request):
+        request = mailbox.take(patience_s=None if tidy else IDLE_S)
+        tidy = request is None
+        if request is None:
+            _LIBC.malloc_trim(0)
+        elif mailbox.cancelled(request):
             mailbox.error(request, "cancelled")
         elif time.monotonic() > request.deadline:
             mailbox.error(request, "its deadline passed while it waited", late=True)

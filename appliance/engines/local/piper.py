@@ -27,6 +27,8 @@ class Piper:
         options.inter_op_num_threads = 1
         # Spinning threads would take the cores from the language model, which works at the same time.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Its own arena, and a plan kept for every length of clause, would grow to twice the memory and never shrink.
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._voice = PiperVoice(session=session, config=config)
         self.facts: Mapping[str, Any] = {"rate": config.sample_rate}
