@@ -27,6 +27,7 @@ PURE = {
     "terms/config.py",
     "workers/wire.py",
     "engines/contracts.py",
+    "engines/local/timing.py",
     "flow/turns.py",
     "flow/chunker.py",
     "flow/timeline.py",

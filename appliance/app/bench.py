@@ -29,6 +29,7 @@ from . import settings
 from .desk import role
 from .engines import llm_worker, stt_worker, tts_worker
 from .places import state_dir
+from .tuning import Tuning
 
 app = typer.Typer(help="Measure this device.", no_args_is_help=True)
 
@@ -68,7 +69,7 @@ def stt(
 ) -> None:
     """Word error rate and time on human speech (fetch it first: benchmarks/fetch_speech)."""
     clips = stt_bench.load(folder or stt_bench.default_folder())
-    worker = stt_worker(settings.load(config, os.environ), emit=lambda event: None)
+    worker = stt_worker(settings.load(config, os.environ), _tuning(), emit=lambda event: None)
     table = Table("clip", "said", "heard")
 
     async def measure() -> dict[str, Any]:
@@ -121,7 +122,7 @@ def llm(config: ConfigFile = None, as_json: Json = False) -> None:
     """First token, first clause, and tokens a second for 1, 2 and 4 calls at once."""
     settled = settings.load(config, os.environ)
     instructions = role(settled).instructions
-    worker = llm_worker(settled, instructions, state_dir(os.environ), emit=lambda event: None)
+    worker = llm_worker(settled, instructions, state_dir(os.environ), _tuning(), emit=lambda event: None)
 
     async def measure() -> dict[str, Any]:
         async with _ready(worker):
@@ -133,7 +134,7 @@ def llm(config: ConfigFile = None, as_json: Json = False) -> None:
 @app.command()
 def tts(config: ConfigFile = None, as_json: Json = False) -> None:
     """First sound of a short clause, and the time that a second of speech takes."""
-    worker = tts_worker(settings.load(config, os.environ), emit=lambda event: None)
+    worker = tts_worker(settings.load(config, os.environ), _tuning(), emit=lambda event: None)
 
     async def measure() -> dict[str, Any]:
         async with _ready(worker):
@@ -151,6 +152,10 @@ async def _ready(worker: Worker) -> AsyncIterator[None]:
         yield
     finally:
         await worker.stop()
+
+
+def _tuning() -> Tuning:
+    return Tuning(state_dir(os.environ))
 
 
 def _progress(line: str) -> None:

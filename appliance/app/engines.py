@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,12 +16,13 @@ from appliance.terms.errors import ModelError
 from appliance.terms.events import EngineChanged
 from appliance.workers.supervisor import Worker
 
+from .tuning import MEASURED, Tuning
+
 Emit = Callable[[EngineChanged], None]
 
 SENSE_MODEL = "smart-turn-v3.2"
 LOCAL = "appliance.engines.local"
 SPARE_SEQUENCES = 1
-MOST_THREADS = 4
 LLM_NICE = 4
 """It gives way when all want the processor: while it writes the next clause, the first one's speech is awaited."""
 
@@ -39,9 +39,11 @@ class EngineRoom:
     """
 
     def __init__(self, config: Config, instructions: str, state: Path, emit: Emit) -> None:
-        self.stt = stt_worker(config, emit)
-        self.llm = llm_worker(config, instructions, state, emit)
-        self.tts = tts_worker(config, emit)
+        self._tuning = tuning = Tuning(state)
+        self._models = {"stt": config.stt.model, "llm": config.llm.model, "tts": config.tts.voice}
+        self.stt = stt_worker(config, tuning, emit)
+        self.llm = llm_worker(config, instructions, state, tuning, emit)
+        self.tts = tts_worker(config, tuning, emit)
         self.sense = Worker(
             "sense",
             f"{LOCAL}.smartturn:SmartTurn",
@@ -60,10 +62,21 @@ class EngineRoom:
         return (self.stt, self.llm, self.tts, self.sense)
 
     async def start(self, timeout_s: float) -> None:
-        """Returns once all are warm. Raises EngineDown with the first's reason after `timeout_s`."""
+        """Returns once all are warm. Raises EngineDown with the first's reason after `timeout_s`.
+
+        Where threads are still to be measured, one engine starts after the other: together they would measure each
+        other.
+        """
+        measuring = any(worker.options.get("threads") == MEASURED for worker in self.workers)
         for worker in self.workers:
             await worker.start()
+            if measuring:
+                await worker.wait_ready(timeout_s)
         await asyncio.gather(*(worker.wait_ready(timeout_s) for worker in self.workers))
+        if measuring:
+            for worker in self.workers:
+                if worker.name in self._models:
+                    self._tuning.keep(worker.name, self._models[worker.name], int(worker.facts["threads"]))
 
     async def stop(self) -> None:
         await asyncio.gather(*(worker.stop() for worker in self.workers))
@@ -73,39 +86,37 @@ class EngineRoom:
         return [worker.name for worker in self.workers if not worker.is_ready]
 
 
-def stt_worker(config: Config, emit: Emit) -> Worker:
+def stt_worker(config: Config, tuning: Tuning, emit: Emit) -> Worker:
     """Speech recognition alone."""
     options = {
         "model": str(weights(config, config.stt.model, "model.bin").parent),
-        "threads": config.stt.threads or cores(),
+        "threads": tuning.threads("stt", config.stt.model, config.stt.threads),
         "device": config.stt.device,
         "language": config.stt.language,
     }
     return Worker("stt", f"{LOCAL}.whisper:Whisper", options, emit=emit)
 
 
-def llm_worker(config: Config, instructions: str, state: Path, emit: Emit) -> Worker:
+def llm_worker(config: Config, instructions: str, state: Path, tuning: Tuning, emit: Emit) -> Worker:
     """The language model alone."""
     options = {
         "model": str(weights(config, config.llm.model, "*.gguf")),
         "prefix": instructions,
         "calls": config.limits.calls + SPARE_SEQUENCES,
-        "threads": config.llm.threads or cores(),
+        "threads": tuning.threads("llm", config.llm.model, config.llm.threads),
         "gpu_layers": config.llm.gpu_layers,
         "keep": str(state / "prompts"),
     }
     return Worker("llm", f"{LOCAL}.llama:Llama", options, emit=emit, nice=LLM_NICE)
 
 
-def tts_worker(config: Config, emit: Emit) -> Worker:
+def tts_worker(config: Config, tuning: Tuning, emit: Emit) -> Worker:
     """Speech synthesis alone."""
-    options = {"model": str(weights(config, config.tts.voice, "*.onnx")), "threads": config.tts.threads or cores()}
+    options = {
+        "model": str(weights(config, config.tts.voice, "*.onnx")),
+        "threads": tuning.threads("tts", config.tts.voice, config.tts.threads),
+    }
     return Worker("tts", f"{LOCAL}.piper:Piper", options, emit=emit)
-
-
-def cores() -> int:
-    """How many threads an engine gets where the owner says nothing: more than four only take them from the others."""
-    return min(MOST_THREADS, len(os.sched_getaffinity(0)))
 
 
 def names(config: Config) -> list[str]:

@@ -28,9 +28,9 @@ async def measure(tts: Synthesiser, tell: Callable[[str], None]) -> dict[str, An
         began = time.perf_counter()
         arrived: list[float] = []
         samples = 0
-        async for pcm in tts.synthesise(text):
+        async for sound in tts.synthesise(text):
             arrived.append((time.perf_counter() - began) * 1000)
-            samples += len(pcm)
+            samples += len(sound.pcm)
         seconds = samples / tts.rate
         if text in CLAUSES:
             first.append(arrived[0])

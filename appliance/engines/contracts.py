@@ -30,8 +30,9 @@ class Message:
 
 
 class Recogniser(Protocol):
-    async def transcribe(self, pcm: Pcm) -> Transcript:
-        """The words in (n,) int16, 16 kHz mono."""
+    async def transcribe(self, pcm: Pcm, *, partial: bool = False) -> Transcript:
+        """The words in (n,) int16, 16 kHz mono. `partial`: while more is being said; quicker, less sure, and done only
+        where no other caller waits for a whole one."""
 
 
 class LanguageModel(Protocol):
@@ -47,13 +48,22 @@ class LanguageModel(Protocol):
         """The call is over: free its cache."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """A piece of speech, (n,) int16 mono, and when it says what."""
+
+    pcm: Pcm
+    words: tuple[tuple[str, int], ...]
+    """Each word with the sample of `pcm` at which it has been said, estimated where the engine does not know."""
+
+
 class Synthesiser(Protocol):
     @property
     def rate(self) -> int:
         """Of the speech it makes, in Hz."""
 
-    def synthesise(self, text: str) -> AsyncGenerator[Pcm, None]:
-        """Speech for a clause, (n,) int16 mono a chunk."""
+    def synthesise(self, text: str) -> AsyncGenerator[Sound, None]:
+        """Speech for a clause, a sentence at a time."""
 
 
 class TurnDetector(Protocol):

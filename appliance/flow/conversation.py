@@ -261,13 +261,13 @@ class Conversation:
 
     async def _speak(self, piece: Speech) -> None:
         if piece.text:
-            duration_ms = round(len(piece.pcm) / self._desk.engines.tts.rate * 1000)
+            duration_ms = round(len(piece.sound.pcm) / self._desk.engines.tts.rate * 1000)
             self._emit(
                 Caption(
                     call=self._line.call, turn=self._turn, who="agent", text=piece.text, duration_ms=float(duration_ms)
                 )
             )
-        await self._playout.play(piece.pcm, piece.text)
+        await self._playout.play(piece.sound)
 
     def _voiced(self, reply: Reply, at: float) -> None:
         """The reply is heard from now on: what the caller says next is another turn."""
@@ -289,11 +289,11 @@ class Conversation:
             self._emit(FillerSpoken(call=self._line.call, turn=turn, text=phrase.text, apology=apology))
         self._playout.begin(phrase.rate)
         self._show(State.TROUBLE if apology else State.SPEAKING)
-        duration_ms = len(phrase.pcm) / phrase.rate * 1000
         self._emit(
-            Caption(call=self._line.call, turn=turn, who="agent", text=phrase.text, duration_ms=round(duration_ms, 1))
+            Caption(call=self._line.call, turn=turn, who="agent", text=phrase.text, duration_ms=phrase.duration_ms)
         )
-        await self._playout.play(phrase.pcm, phrase.text)
+        for sound in phrase.sounds:
+            await self._playout.play(sound)
         await self._playout.drain()
         if not turn:
             self._show(State.WAITING)

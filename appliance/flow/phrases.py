@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from appliance.engines.contracts import Synthesiser
-from appliance.terms.units import Pcm
+from appliance.engines.contracts import Sound, Synthesiser
 
 FILLER = "One moment, please."
 APOLOGY = "I am sorry, I have some trouble right now. Please ask me again in a moment."
@@ -18,9 +15,13 @@ FAREWELL = "I am sorry, I have to go now. Goodbye."
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phrase:
     text: str
-    pcm: Pcm
-    """(n,) int16 mono at `rate`."""
+    sounds: tuple[Sound, ...]
+    """At `rate`."""
     rate: int
+
+    @property
+    def duration_ms(self) -> float:
+        return round(sum(len(sound.pcm) for sound in self.sounds) / self.rate * 1000, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +37,7 @@ class Phrases:
 
 async def render(tts: Synthesiser, text: str) -> Phrase:
     """Raises EngineError."""
-    pieces = [pcm async for pcm in tts.synthesise(text)]
-    return Phrase(text=text, pcm=np.concatenate(pieces) if pieces else np.zeros(0, np.int16), rate=tts.rate)
+    return Phrase(text=text, sounds=tuple([sound async for sound in tts.synthesise(text)]), rate=tts.rate)
 
 
 async def render_all(tts: Synthesiser, greeting: str) -> Phrases:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from appliance.dsp.resample import Resampler
+from appliance.engines.contracts import Sound
 from appliance.terms.clock import Clock
 from appliance.terms.line import Line
 from appliance.terms.units import FRAME_MS, Pcm, is_voiced
@@ -21,12 +22,11 @@ LEAD_IN_PEAK = 100
 """−50 dBFS: softer than that, a speech has not begun."""
 
 
-@dataclass(slots=True, kw_only=True)
-class _Clause:
+@dataclass(frozen=True, slots=True)
+class _Word:
     text: str
-    start: int
-    """Position of its first sample in all speech handed to the line, in samples at the line's rate."""
-    samples: int = 0
+    end: int
+    """Where it has been said, among all samples that the line was given to play."""
 
 
 class Playout:
@@ -38,34 +38,40 @@ class Playout:
         self._clock = clock
         self._frame = line.rate_out * FRAME_MS // 1000
         self._handed = 0
-        self._clauses: list[_Clause] = []
+        self._words: list[_Word] = []
         self._resampler: Resampler | None = None
         self._rest = np.zeros(0, np.int16)
         self._on_voice: Callable[[float], None] | None = None
         self._active = False
         self._begun = False
+        self._ratio = 1.0
 
     @property
     def audible(self) -> bool:
         """Is speech being heard, or about to be?"""
-        return self._active and bool(self._clauses)
+        return self._active and self._begun
 
     def begin(self, rate: int, on_voice: Callable[[float], None] | None = None) -> None:
         """A new speech at `rate` Hz. `on_voice` is told when its first voiced frame goes to the door."""
-        self._clauses = []
+        self._words = []
         self._resampler = Resampler(rate, self._line.rate_out)
+        self._ratio = self._line.rate_out / rate
         self._rest = np.zeros(0, np.int16)
         self._on_voice = on_voice
         self._active = True
         self._begun = False
         self._handed = self._line.played_samples + self._queued()
 
-    async def play(self, pcm: Pcm, text: str = "") -> None:
-        """Queue (n,) int16, waiting for the door's pace; `text` where a new clause starts with it."""
+    async def play(self, sound: Sound) -> None:
+        """Queue a piece of speech, waiting for the door's pace."""
         assert self._resampler is not None, "begin comes before play"
-        if text or not self._clauses:
-            self._clauses.append(_Clause(text=text, start=self._handed + len(self._rest)))
-        await self._hand_over(self._resampler.feed(pcm))
+        pcm = self._resampler.feed(sound.pcm)
+        start = self._handed + len(self._rest)
+        if not self._begun:
+            whole, pcm = len(pcm), self._without_lead_in(pcm)
+            start -= whole - len(pcm)
+        self._words += [_Word(text, start + round(end * self._ratio)) for text, end in sound.words]
+        await self._hand_over(pcm)
 
     async def drain(self) -> None:
         """Wait until everything that was played has been heard."""
@@ -85,20 +91,11 @@ class Playout:
         return heard
 
     def heard(self) -> str:
-        """The words of this speech that have left for the caller, a clause in the air counted by its share."""
-        played = self._line.played_samples
-        words: list[str] = []
-        for clause in self._clauses:
-            share = (played - clause.start) / clause.samples if clause.samples else 0.0
-            parts = clause.text.split()
-            words += parts[: round(max(0.0, min(1.0, share)) * len(parts))]
-        return " ".join(words)
+        """The words of this speech that the caller has heard to their ends."""
+        played = self._line.played_samples + self._frame // 2
+        return " ".join(word.text for word in self._words if word.end <= played)
 
     async def _hand_over(self, pcm: Pcm, *, last: bool = False) -> None:
-        if not self._begun:
-            pcm = self._without_lead_in(pcm)
-        if self._clauses:
-            self._clauses[-1].samples += len(pcm)
         self._rest = np.concatenate([self._rest, pcm])
         while len(self._rest) >= self._frame or (last and len(self._rest)):
             while self._line.queued_ms >= self._line.lead_ms:  # noqa: ASYNC110 - the door tells nobody

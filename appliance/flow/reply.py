@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
-from appliance.engines.contracts import Engines
+from appliance.engines.contracts import Engines, Sound
 from appliance.terms.clock import Clock
 from appliance.terms.errors import EngineError
 from appliance.terms.units import CAPTURE_RATE, Pcm
@@ -28,10 +28,10 @@ CLAUSES_AHEAD = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speech:
-    """A piece of a reply's sound, (n,) int16 mono at the synthesiser's rate; `text` with a clause's first piece."""
+    """A piece of a reply's sound; `text` with a clause's first piece."""
 
     text: str
-    pcm: Pcm
+    sound: Sound
 
 
 class Reply:
@@ -159,11 +159,11 @@ class Reply:
             self.timeline.began.setdefault("tts", self._clock.now())
             text = clause
             async with aclosing(self._engines.tts.synthesise(clause)) as pieces:
-                async for pcm in pieces:
+                async for sound in pieces:
                     self.timeline.ended["tts"] = self._clock.now()
                     if self.timeline.pcm is None:
                         self.timeline.pcm = self._clock.now()
-                    await self._speech.put(Speech(text=text, pcm=pcm))
+                    await self._speech.put(Speech(text=text, sound=sound))
                     text = ""
             self._sounded.set()
         await self._speech.put(None)

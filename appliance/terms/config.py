@@ -12,7 +12,7 @@ from annotated_types import Ge, Le, Len
 
 Name = Annotated[str, Len(1, 200)]
 Threads = Annotated[int, Ge(0), Le(64)]
-"""0: as many as the process may use cores, at most four."""
+"""0: as many as the engine finds best at its first start on this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

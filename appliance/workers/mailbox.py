@@ -28,6 +28,8 @@ class Request:
     deadline: float
     arguments: Mapping[str, Any]
     data: bytes
+    priority: int = 0
+    """Of requests that wait, those with the highest go first, in their order."""
 
 
 @dataclass(slots=True)
@@ -39,7 +41,7 @@ class _Open:
 
 
 class Mailbox:
-    """A thread reads the socket; the engine takes requests in order and answers them from its own thread.
+    """A thread reads the socket; the engine takes requests and answers them from its own thread.
 
     At most `capacity` requests wait: one more is refused as `full`.
     """
@@ -84,7 +86,9 @@ class Mailbox:
                 self._news.wait_for(lambda: self._requests or self._closed, patience_s)
             self._step_began = time.monotonic()
             if self._requests:
-                return self._requests.popleft()
+                request = max(self._requests, key=lambda waiting: waiting.priority)
+                self._requests.remove(request)
+                return request
             if self._closed:
                 raise EOFError("the parent closed the socket")
             return None
@@ -176,6 +180,7 @@ def _request(message: Message) -> Request:
         id=message.request,
         op=str(meta.pop("op", "")),
         deadline=float(meta.pop("deadline", time.monotonic())),
+        priority=int(meta.pop("priority", 0)),
         arguments=meta,
         data=message.data,
     )

@@ -73,7 +73,8 @@ class Worker:
         """Why it last died or could not start; empty while it is ready."""
         self.pid: int | None = None
         self._entry = entry
-        self._options = options
+        self.options = options
+        """What it is started with; an option that it chooses for itself, and tells among its facts, stays chosen."""
         self._emit = emit
         self._max_pending = max_pending
         self._nice = nice
@@ -216,7 +217,7 @@ class Worker:
             with contextlib.suppress(OSError):  # a process that is gone already is noticed below
                 os.setpriority(os.PRIO_PROCESS, process.pid, self._nice)
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
-        self._send(Message(kind=Kind.HELLO, meta=self._options))
+        self._send(Message(kind=Kind.HELLO, meta=self.options))
         self.failure, self._frozen = "its process ended", False
         self._heard, self._step_s = time.monotonic(), 0.0
         watching = asyncio.create_task(self._watch(process), name=f"watch {self.name}")
@@ -267,6 +268,8 @@ class Worker:
             for message in decoder.feed(data):
                 if message.kind is Kind.READY:
                     self.facts = message.meta
+                    found = {name: message.meta[name] for name in self.options if name in message.meta}
+                    self.options = {**self.options, **found}  # what it chose itself, its successor need not
                     self._ready.set()
                     self._was_ready = True
                     self._changed(True, "")

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from appliance.bench.utterances import Utterance
-from appliance.bench.words import word_errors
+from appliance.bench.words import normalise, word_errors
 from appliance.dsp import soundfile
+from appliance.dsp.resample import Resampler
 from appliance.engines.local.llama import Llama
 from appliance.engines.local.piper import Piper, speakable
 from appliance.engines.local.smartturn import SmartTurn
@@ -97,6 +98,19 @@ def test_piper_speaks_a_clause(piper: Piper) -> None:
     assert piper.facts["rate"] == 22_050
     assert 0.4 < len(pcm) / 22_050 < 2.0
     assert dbfs(pcm) > -35
+
+
+def test_piper_tells_when_each_word_has_been_said(piper: Piper, whisper: Whisper) -> None:
+    text = "The meeting room costs twenty euros. Ask Maria at the desk."
+    parts = list(piper._handle(Request(id=1, op="synthesise", deadline=0.0, arguments={"text": text}, data=b"")))
+    assert [[word for word, _ in meta["words"]] for meta, _ in parts] == [text.split()[:6], text.split()[6:]]
+    for meta, data in parts:
+        marks = [end for _, end in meta["words"]]
+        assert marks == sorted(marks)
+        assert len(data) // 2 * 0.9 < marks[-1] <= len(data) // 2
+    resampler = Resampler(piper.facts["rate"], CAPTURE_RATE)
+    cut = np.frombuffer(parts[0][1], "<i2")[: parts[0][0]["words"][3][1]]
+    assert normalise(whisper.transcribe(resampler.feed(cut))[0]) == ["the", "meeting", "room", "costs"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from appliance.bench.utterances import Utterance
 from appliance.doors.file import FileLine
 from appliance.dsp import soundfile
-from appliance.engines.contracts import Engines, Message, Transcript
+from appliance.engines.contracts import Engines, Message, Sound, Transcript
 from appliance.flow.agent import Memory
 from appliance.flow.conversation import Conversation, Desk
 from appliance.flow.pace import Pace
@@ -63,7 +63,7 @@ class ScriptedEngines:
     def __init__(self, script: Script) -> None:
         self.script = script
 
-    async def transcribe(self, pcm: Pcm) -> Transcript:
+    async def transcribe(self, pcm: Pcm, *, partial: bool = False) -> Transcript:
         await asyncio.sleep(self.script.stt_s)
         if self.script.stt_fails:
             raise EngineDown("stt died")
@@ -85,10 +85,12 @@ class ScriptedEngines:
     async def forget(self, call: str) -> None:
         self.script.forgotten.append(call)
 
-    async def synthesise(self, text: str) -> AsyncGenerator[Pcm, None]:
+    async def synthesise(self, text: str) -> AsyncGenerator[Sound, None]:
         await asyncio.sleep(self.script.tts_s)
-        t = np.arange(int(RATE * S_PER_WORD * len(text.split()))) / RATE
-        yield (np.sin(2 * np.pi * 300 * t) * 8000).astype(np.int16)
+        words = text.split()
+        t = np.arange(int(RATE * S_PER_WORD * len(words))) / RATE
+        marks = tuple((word, int(RATE * S_PER_WORD * i)) for i, word in enumerate(words, 1))
+        yield Sound(pcm=(np.sin(2 * np.pi * 300 * t) * 8000).astype(np.int16), words=marks)
 
     async def end_probability(self, pcm: Pcm) -> float:
         await asyncio.sleep(0.04)

@@ -13,10 +13,10 @@ from appliance.workers.mailbox import Answer, Mailbox, Request, serve_in_turn
 class Echo:
     """`say`: `{text}` back in `parts` parts, `wait_s` before each. `die` before (or `after`) its first part."""
 
-    def __init__(self, greeting: str = "", fails: str = "", fails_unless: str = "") -> None:
+    def __init__(self, greeting: str = "", fails: str = "", fails_unless: str = "", number: int = 0) -> None:
         if fails and not (fails_unless and os.path.exists(fails_unless)):
             raise ValueError(fails)
-        self.facts: Mapping[str, Any] = {"greeting": greeting, "pid": os.getpid()}
+        self.facts: Mapping[str, Any] = {"greeting": greeting, "pid": os.getpid(), "number": number or os.getpid()}
 
     def serve(self, mailbox: Mailbox) -> None:
         serve_in_turn(mailbox, self._handle)

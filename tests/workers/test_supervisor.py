@@ -80,6 +80,32 @@ def test_a_killed_worker_is_restarted_and_the_request_that_died_with_it_sent_onc
     checked(test)
 
 
+def test_what_an_engine_chose_itself_its_successor_need_not() -> None:
+    async def test() -> None:
+        async with echo(number=0) as (worker, _):
+            await worker.wait_ready(READY_S)
+            chosen = worker.facts["number"]
+            os.kill(worker.facts["pid"], signal.SIGKILL)
+            assert (await answers(worker, "pid"))[0][0]["pid"] != chosen
+            assert worker.facts["number"] == chosen
+
+    checked(test)
+
+
+def test_what_is_more_urgent_overtakes_what_waits(tmp_path: Path) -> None:
+    async def test() -> None:
+        path = str(tmp_path / "log")
+        async with echo() as (worker, _):
+            await worker.wait_ready(READY_S)
+            busy = asyncio.create_task(answers(worker, "say", text="", wait_s=0.3))
+            await asyncio.sleep(0.1)
+            jobs = (("a", -1), ("b", 0), ("c", -1), ("d", 0))
+            await asyncio.gather(busy, *(answers(worker, "log", path=path, text=t, priority=p) for t, p in jobs))
+
+    checked(test)
+    assert (tmp_path / "log").read_text().split() == ["b", "d", "a", "c"]
+
+
 def test_a_frozen_worker_is_noticed_and_replaced() -> None:
     async def test() -> None:
         async with echo() as (worker, events):

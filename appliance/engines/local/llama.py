@@ -14,7 +14,7 @@ import ctypes
 import hashlib
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ import numpy as np
 
 from appliance.workers.mailbox import Mailbox, Request
 
+from .threads import candidates, fastest
+
 PREFILL_BATCH = 64
 """Prompt tokens of one request in one batch: the others' next tokens wait no longer than that takes."""
 MAX_BATCH = 512
@@ -32,6 +34,8 @@ MAX_PIECE = 128
 PREFIX = 0
 KEPT = ".kv"
 DIGEST_BYTES = 32
+SAMPLE_PROMPT = 16
+SAMPLE_CLAUSE = 6
 MATCH = 16
 """So many tokens alike are the same words of the same turn."""
 FIRST_TOKENS = 12
@@ -84,8 +88,12 @@ class Llama:
         gpu_layers: int = 0,
         keep: str = "",
     ) -> None:
-        """`keep`: a folder where the decoded instructions are kept, so that the next start need not decode them."""
-        self._model = Model(model, threads=threads, sequences=calls + 1, context=context, gpu_layers=gpu_layers)
+        """`keep`: a folder where the decoded instructions are kept, so that the next start need not decode them.
+        `threads` 0: as many as are best."""
+        self._model = Model(model, threads=threads or 1, sequences=calls + 1, context=context, gpu_layers=gpu_layers)
+        if not threads:
+            threads = fastest(candidates(), self._model.sample)
+            self._model.use_threads(threads)
         self._spare = [Place(id=i) for i in range(1, calls + 1)]
         self._calls: dict[str, Place] = {}
         self._jobs: list[Job] = []
@@ -103,7 +111,11 @@ class Llama:
             self._model.decode_all(self._prefix, PREFIX)
             if kept is not None:
                 kept.save(self._model)
-        self.facts: Mapping[str, Any] = {"prefix_tokens": len(self._prefix), "prefix_loaded": loaded}
+        self.facts: Mapping[str, Any] = {
+            "prefix_tokens": len(self._prefix),
+            "prefix_loaded": loaded,
+            "threads": threads,
+        }
 
     def serve(self, mailbox: Mailbox) -> None:
         """Work on every open request a token at a time, until EOFError."""
@@ -332,6 +344,21 @@ class Model:
             batch.seq_id[i][0] = sequence
         if (code := llama.llama_decode(self._context, batch)) != 0:
             raise RuntimeError(f"llama_decode returned {code} for a batch of {len(items)}")
+
+    def use_threads(self, count: int) -> None:
+        llama.llama_set_n_threads(self._context, count, count)
+
+    def sample(self, threads: int) -> Callable[[], None]:
+        """Some work as a turn needs it, for so many threads: a short prompt, then a clause. Leaves nothing behind."""
+        self.use_threads(threads)
+
+        def work() -> None:
+            self.decode([(i, i, PREFIX, i == SAMPLE_PROMPT - 1) for i in range(SAMPLE_PROMPT)])
+            for i in range(SAMPLE_PROMPT, SAMPLE_PROMPT + SAMPLE_CLAUSE):
+                self.decode([(i, i, PREFIX, True)])
+            self.trim(PREFIX, 0)
+
+        return work
 
     def likeliest(self, index: int) -> int:
         """The likeliest token after the batch's item `index`."""

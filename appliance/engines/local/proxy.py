@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import numpy as np
 
-from appliance.engines.contracts import Message, Transcript
+from appliance.engines.contracts import Message, Sound, Transcript
 from appliance.terms.errors import EngineDown
 from appliance.terms.units import CAPTURE_RATE, Pcm
 from appliance.workers.supervisor import Worker
@@ -17,15 +17,18 @@ LLM_DEADLINE_S = 30.0
 TTS_DEADLINE_S = 10.0
 SENSE_DEADLINE_S = 1.0
 FORGET_DEADLINE_S = 5.0
+PARTIAL_PRIORITY = -1
+"""A transcript that a reply waits for goes first."""
 
 
 class LocalRecogniser:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
-    async def transcribe(self, pcm: Pcm) -> Transcript:
+    async def transcribe(self, pcm: Pcm, *, partial: bool = False) -> Transcript:
         text = ""
-        request = self._worker.stream("transcribe", {}, _bytes(pcm), deadline_s=STT_DEADLINE_S)
+        arguments = {"partial": True, "priority": PARTIAL_PRIORITY} if partial else {}
+        request = self._worker.stream("transcribe", arguments, _bytes(pcm), deadline_s=STT_DEADLINE_S)
         async with aclosing(request) as parts:
             async for part in parts:
                 text = str(part.meta["text"])
@@ -68,11 +71,12 @@ class LocalSynthesiser:
             raise EngineDown("tts has not started yet")
         return int(self._worker.facts["rate"])
 
-    async def synthesise(self, text: str) -> AsyncGenerator[Pcm, None]:
+    async def synthesise(self, text: str) -> AsyncGenerator[Sound, None]:
         request = self._worker.stream("synthesise", {"text": text}, deadline_s=TTS_DEADLINE_S)
         async with aclosing(request) as parts:
             async for part in parts:
-                yield np.frombuffer(part.data, np.dtype("<i2"))
+                words = tuple((str(word), int(end)) for word, end in part.meta["words"])
+                yield Sound(pcm=np.frombuffer(part.data, np.dtype("<i2")), words=words)
 
 
 class LocalTurnDetector:

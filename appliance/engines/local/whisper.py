@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import ctranslate2
@@ -21,10 +21,14 @@ from faster_whisper.tokenizer import Tokenizer
 from appliance.terms.units import CAPTURE_RATE, FRAME_SAMPLES, Pcm
 from appliance.workers.mailbox import Answer, Mailbox, Request, serve_in_turn
 
+from .threads import candidates, fastest
+
 AUTO = "auto"
 FRAMES_PER_S = 100
 FULL_FRAMES = 30 * FRAMES_PER_S
 SHORT_FRAMES = 15 * FRAMES_PER_S
+PARTIAL_FRAMES = 10 * FRAMES_PER_S
+"""Twice the word errors of 15 s in three quarters of its time: good enough for words that will be heard once more."""
 MARGIN_FRAMES = 100
 WINDOW_S = 28.0
 """Longer audio is cut into windows of at most this length, at its quietest moments."""
@@ -41,15 +45,14 @@ Features = npt.NDArray[np.float32]
 
 
 class Whisper:
-    """`transcribe`: PCM in, `{text, language}` out."""
+    """`transcribe`: PCM in, `{text, language}` out; with `partial`, of what is still being said."""
 
     def __init__(self, model: str, threads: int = 2, device: str = "cpu", language: str = "en") -> None:
-        """`language`: Whisper's code of one, or `auto`: heard anew in each clip."""
+        """`language`: Whisper's code of one, or `auto`: heard anew in each clip. `threads` 0: as many as are best."""
         if device == "cuda" and not ctranslate2.get_cuda_device_count():
             raise ValueError("stt.device = cuda, but CTranslate2 finds no CUDA device here: set it to cpu or auto")
-        self._whisper = WhisperModel(
-            model, device=device, compute_type="int8", cpu_threads=threads, local_files_only=True
-        )
+        threads = threads or fastest(candidates(), lambda count: _encoding(_load(model, device, count)))
+        self._whisper = _load(model, device, threads)
         if not self._whisper.model.is_multilingual and language != "en":
             raise ValueError(
                 f"stt.language = {language}, but {model} knows English only: set stt.model to a multilingual one"
@@ -59,22 +62,26 @@ class Whisper:
             raise ValueError(f"stt.language = {language} is none of Whisper's: de, en, es, fr, … or auto")
         self._language = language
         self._tokenizers: dict[str, Tokenizer] = {}
-        self.facts: Mapping[str, Any] = {}
+        self.facts: Mapping[str, Any] = {"threads": threads}
         self.transcribe(np.zeros(CAPTURE_RATE, np.int16))
 
     def serve(self, mailbox: Mailbox) -> None:
         serve_in_turn(mailbox, self._handle)
 
-    def transcribe(self, pcm: Pcm) -> tuple[str, str]:
-        """The words in (n,) int16, 16 kHz mono, empty where nobody speaks; and the language, of the longest piece."""
-        found = [self._window(window) for window in windows(pcm)]
+    def transcribe(self, pcm: Pcm, *, partial: bool = False) -> tuple[str, str]:
+        """The words in (n,) int16, 16 kHz mono, empty where nobody speaks; and the language, of the longest piece.
+
+        A `partial` is done with less context, and not again where it is unsure: then there are no words yet.
+        """
+        found = [self._partial(window) if partial else self._window(window) for window in windows(pcm)]
         language = max(found, key=lambda piece: len(piece[0]), default=("", self._language))[1]
         return " ".join(text for text, _ in found if text), language
 
     def _handle(self, request: Request) -> Answer:
         if request.op != "transcribe":
             raise ValueError(f"unknown operation {request.op!r}")
-        text, language = self.transcribe(np.frombuffer(request.data, np.int16))
+        pcm = np.frombuffer(request.data, np.int16)
+        text, language = self.transcribe(pcm, partial=bool(request.arguments.get("partial")))
         yield {"text": text, "language": language}, b""
 
     def _window(self, pcm: Pcm) -> tuple[str, str]:
@@ -85,6 +92,13 @@ class Whisper:
         if not sure and frames < FULL_FRAMES:
             text, language, _ = self._decode(features, FULL_FRAMES, seconds)
         return text, language
+
+    def _partial(self, pcm: Pcm) -> tuple[str, str]:
+        features = self._whisper.feature_extractor(pcm.astype(np.float32) / 32768.0)
+        seconds = len(pcm) / CAPTURE_RATE
+        frames = max(PARTIAL_FRAMES, math.ceil(seconds * FRAMES_PER_S) + MARGIN_FRAMES)
+        text, language, sure = self._decode(features, min(frames + frames % 2, FULL_FRAMES), seconds)
+        return (text if sure else ""), language
 
     def _decode(self, features: Features, frames: int, seconds: float) -> tuple[str, str, bool]:
         """The text with an encoder context of `frames` (10 ms each), its language, and whether it can be believed."""
@@ -119,6 +133,16 @@ class Whisper:
                 self._whisper.hf_tokenizer, multilingual, task="transcribe", language=language
             )
         return self._tokenizers[language]
+
+
+def _load(model: str, device: str, threads: int) -> WhisperModel:
+    return WhisperModel(model, device=device, compute_type="int8", cpu_threads=threads, local_files_only=True)
+
+
+def _encoding(whisper: WhisperModel) -> Callable[[], object]:
+    """What takes most of a short turn's time."""
+    silence = np.zeros((1, whisper.feature_extractor.mel_filters.shape[0], SHORT_FRAMES), np.float32)
+    return lambda: np.asarray(whisper.model.encode(ctranslate2.StorageView.from_array(silence), to_cpu=True))
 
 
 def _fit(features: Features, frames: int) -> Features:
