@@ -76,7 +76,7 @@ class EngineRoom:
         if measuring:
             for worker in self.workers:
                 if worker.name in self._models:
-                    self._tuning.keep(worker.name, self._models[worker.name], int(worker.facts["threads"]))
+                    self._tuning.keep(worker.name, self._models[worker.name], worker.facts)
 
     async def stop(self) -> None:
         await asyncio.gather(*(worker.stop() for worker in self.workers))
@@ -105,7 +105,8 @@ def llm_worker(config: Config, instructions: str, state: Path, tuning: Tuning, e
         "calls": config.limits.calls + SPARE_SEQUENCES,
         "threads": tuning.threads("llm", config.llm.model, config.llm.threads),
         "gpu_layers": config.llm.gpu_layers,
-        "keep": str(state / "prompts"),
+        "requantise": tuning.requantise(config.llm.model, config.llm.requantise),
+        "keep": str(state),
     }
     return Worker("llm", f"{LOCAL}.llama:Llama", options, emit=emit, nice=LLM_NICE)
 

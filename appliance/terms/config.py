@@ -50,6 +50,8 @@ class LlmConfig:
     """A model of `frontdesk models list`, or the path of a GGUF file that can chat."""
     gpu_layers: Annotated[int, Ge(-1), Le(1000)] = 0
     """How many of its layers a GPU computes; -1: all."""
+    requantise: Literal["auto", "off"] = "auto"
+    """Rewrite the weights once, in 4 bits throughout, where that makes the model faster."""
     threads: Threads = 0
     max_tokens: Annotated[int, Ge(8), Le(1024)] = 80
 

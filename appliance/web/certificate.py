@@ -87,7 +87,8 @@ def _kept(chain: Path, key: Path, now: datetime) -> x509.Certificate | None:
     except (OSError, ValueError, TypeError):
         return None
     fits = private.public_key() == certificate.public_key()
-    return certificate if fits and certificate.not_valid_after_utc - now > RENEW_BEFORE else None
+    good = certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - RENEW_BEFORE
+    return certificate if fits and good else None
 
 
 def _make(chain: Path, key: Path, now: datetime) -> x509.Certificate:

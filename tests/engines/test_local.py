@@ -17,6 +17,7 @@ from appliance.dsp import soundfile
 from appliance.dsp.resample import Resampler
 from appliance.engines.local.llama import Llama
 from appliance.engines.local.piper import Piper, speakable
+from appliance.engines.local.requantise import requantised
 from appliance.engines.local.smartturn import SmartTurn
 from appliance.engines.local.whisper import WINDOW_S, Whisper, windows
 from appliance.terms.units import CAPTURE_RATE, dbfs
@@ -110,7 +111,9 @@ def test_piper_tells_when_each_word_has_been_said(piper: Piper, whisper: Whisper
         assert len(data) // 2 * 0.9 < marks[-1] <= len(data) // 2
     resampler = Resampler(piper.facts["rate"], CAPTURE_RATE)
     cut = np.frombuffer(parts[0][1], "<i2")[: parts[0][0]["words"][3][1]]
-    assert normalise(whisper.transcribe(resampler.feed(cut))[0]) == ["the", "meeting", "room", "costs"]
+    heard = whisper.transcribe(resampler.feed(cut))[0]
+    assert word_errors("the meeting room costs", heard)[0] <= 2, heard  # no two renderings sound alike
+    assert "twenty" not in normalise(heard)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +194,7 @@ def desk(llama: Llama) -> Iterator[Desk]:
 
 
 def test_llama_keeps_its_decoded_instructions_for_the_next_start(models: Path, tmp_path: Path) -> None:
-    model, keep = str(next((models / "qwen2.5-0.5b").glob("*.gguf"))), str(tmp_path / "prompts")
+    model, keep = str(next((models / "qwen2.5-0.5b").glob("*.gguf"))), str(tmp_path)
 
     def start(facts: str = FACTS) -> bool:
         llama = Llama(model, facts, calls=1, context=1024, keep=keep)
@@ -205,12 +208,39 @@ def test_llama_keeps_its_decoded_instructions_for_the_next_start(models: Path, t
 
     assert [start(), start()] == [False, True]
     assert not start(FACTS + " The house is old.")
-    (kept,) = Path(keep).iterdir()  # the older one gave way
+    (kept,) = (tmp_path / "prompts").iterdir()  # the older one gave way
     kept.write_bytes(kept.read_bytes()[:1000])
     assert not start(FACTS + " The house is old.")
     assert start(FACTS + " The house is old.")
-    full = Path("/dev/full") / "prompts"
+    full = Path("/dev/full")
     assert not Llama(model, FACTS, calls=1, context=1024, keep=str(full)).facts["prefix_loaded"]
+
+
+def test_llama_makes_its_weights_faster_once_and_does_without_when_it_cannot(models: Path, tmp_path: Path) -> None:
+    model = next((models / "qwen2.5-0.5b").glob("*.gguf"))
+
+    def start() -> Path | None:
+        llama = Llama(str(model), FACTS, calls=1, context=1024, keep=str(tmp_path), requantise="auto")
+        desk = Desk(llama)
+        try:
+            desk.send(1, "a", "What is the wifi password?")
+            assert "seagull" in desk.answers(1)[1]
+        finally:
+            desk.close()
+        assert llama.facts["requantise"] == ("auto" if list((tmp_path / "weights").iterdir()) else "off")
+        return next((tmp_path / "weights").iterdir(), None)
+
+    made = start()
+    assert made is not None
+    assert made.stat().st_size < 0.8 * model.stat().st_size
+    when = made.stat().st_mtime_ns
+    assert start() == made
+    assert made.stat().st_mtime_ns == when, "made once"
+    made.write_bytes(made.read_bytes()[:100_000])  # the power went
+    assert start() is None
+    assert start() == made
+    assert requantised(model, Path("/dev/full")) is None
+    assert requantised(models / "whisper-tiny.en" / "model.bin", tmp_path / "none") is None
 
 
 def test_llama_answers_from_its_facts(desk: Desk) -> None:

@@ -24,6 +24,7 @@ import numpy as np
 
 from appliance.workers.mailbox import Mailbox, Request
 
+from .requantise import requantised
 from .threads import candidates, fastest
 
 PREFILL_BATCH = 64
@@ -87,10 +88,21 @@ class Llama:
         context: int = CONTEXT_TOKENS,
         gpu_layers: int = 0,
         keep: str = "",
+        requantise: str = "off",
     ) -> None:
-        """`keep`: a folder where the decoded instructions are kept, so that the next start need not decode them.
-        `threads` 0: as many as are best."""
-        self._model = Model(model, threads=threads or 1, sequences=calls + 1, context=context, gpu_layers=gpu_layers)
+        """`keep`: a folder where decoded instructions and faster weights are kept, so that the next start need not make
+        them. `requantise` `auto`: use such weights where they are worth it. `threads` 0: as many as are best."""
+        faster = keep and requantise != "off" and not gpu_layers
+        weights = requantised(Path(model), Path(keep) / "weights") if faster else None
+        sizes = {"threads": threads or 1, "sequences": calls + 1, "context": context, "gpu_layers": gpu_layers}
+        try:
+            self._model = Model(str(weights or model), **sizes)
+        except ValueError:
+            if weights is None:
+                raise
+            weights.unlink()  # damaged; made anew at the next start
+            self._model, weights = Model(model, **sizes), None
+        model = str(weights or model)
         if not threads:
             threads = fastest(candidates(), self._model.sample)
             self._model.use_threads(threads)
@@ -105,7 +117,7 @@ class Llama:
             raise ValueError(
                 f"persona and knowledge take {len(self._prefix)} tokens, and {self._room * 3 // 4} fit: shorten them"
             )
-        kept = KeptPrefix(Path(keep), model, self._prefix, calls, context) if keep else None
+        kept = KeptPrefix(Path(keep) / "prompts", model, self._prefix, calls, context) if keep else None
         loaded = kept is not None and kept.load(self._model)
         if not loaded:
             self._model.decode_all(self._prefix, PREFIX)
@@ -115,6 +127,7 @@ class Llama:
             "prefix_tokens": len(self._prefix),
             "prefix_loaded": loaded,
             "threads": threads,
+            "requantise": "auto" if weights else "off",
         }
 
     def serve(self, mailbox: Mailbox) -> None:
