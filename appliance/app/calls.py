@@ -9,7 +9,8 @@ from functools import partial
 
 from appliance.doors.webrtc import Release
 from appliance.flow.agent import Memory
-from appliance.flow.conversation import Conversation, Desk
+from appliance.flow.conversation import Conversation
+from appliance.flow.desk import Desk
 from appliance.terms.errors import Busy, EngineError, NotReady
 from appliance.terms.events import Event
 from appliance.terms.line import COME_BACK_WITHIN_S, COMING_BACK, Line

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.engines.contracts import Engines
-from appliance.flow.conversation import Desk
+from appliance.flow.desk import Desk
 from appliance.flow.pace import Pace
 from appliance.flow.phrases import render_all
 from appliance.flow.vad import Silero
@@ -51,4 +51,5 @@ async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock) -
         clock=clock,
         pace=Pace(speculate=config.turns.speculate == "auto", max_tokens=config.llm.max_tokens),
         max_pause_s=config.turns.max_pause_ms / 1000,
+        silence_s=config.turns.silence_s,
     )

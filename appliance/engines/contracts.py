@@ -44,6 +44,9 @@ class LanguageModel(Protocol):
     async def prefill(self, call: str, messages: Sequence[Message]) -> None:
         """Read the conversation ahead of the request that will need it."""
 
+    async def hear(self, call: str, messages: Sequence[Message]) -> float:
+        """Read a conversation whose last message is still being said; how likely it is, 0 to 1, that it ends here."""
+
     async def forget(self, call: str) -> None:
         """The call is over: free its cache."""
 

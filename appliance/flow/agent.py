@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from appliance.engines.contracts import LanguageModel, Message
 
+from .wording import asks_to_wait, unpunctuated
+
+WAITING = "Of course, take your time."
 MOST_TURNS = 12
 KEPT_TURNS = 6
 """History is cut from 12 turns to 6 at once, so that the re-reading it costs comes seldom."""
@@ -33,11 +36,19 @@ class Agent:
 
     async def reply(self, words: str, *, max_tokens: int) -> AsyncGenerator[str, None]:
         """The reply to `words`, a token at a time. Raises EngineError."""
+        if asks_to_wait(words):
+            yield WAITING
+            return
         messages = [self._instructions, *self._history, Message("user", plain(words))]
         tokens = self._llm.generate(self._call, messages, max_tokens=max_tokens)
         async with aclosing(tokens):
             async for token in tokens:
                 yield token
+
+    async def hear(self, words: str) -> float:
+        """Let the model read what the caller is saying; how likely, 0 to 1, it is all. Raises EngineError."""
+        said = plain(unpunctuated(words))
+        return await self._llm.hear(self._call, [self._instructions, *self._history, Message("user", said)])
 
     def settle(self, words: str, heard: str) -> None:
         """A turn is over: what the caller said, and what they heard of the reply."""

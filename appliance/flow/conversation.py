@@ -10,11 +10,8 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
-from appliance.engines.contracts import Engines
-from appliance.terms.clock import Clock
 from appliance.terms.errors import EngineError
 from appliance.terms.events import (
     CallEnded,
@@ -22,25 +19,41 @@ from appliance.terms.events import (
     Caption,
     Event,
     FillerSpoken,
+    Overlap,
     ReplyHeard,
-    Route,
     State,
     StateChanged,
-    TurnEnded,
 )
 from appliance.terms.frame import Frame
 from appliance.terms.line import COMING_BACK, Line
-from appliance.terms.units import Pcm
+from appliance.terms.units import Pcm, ms
 
+from .account import Account
 from .agent import Agent, Memory
 from .capture import Capture
-from .pace import Pace
-from .phrases import Phrase, Phrases
+from .desk import Desk
+from .overlaps import Overlaps
+from .partials import Partials
+from .phrases import Phrase
 from .playout import Playout
 from .reply import Reply, Speech
+from .silence import Silence, Step
 from .timeline import Timeline
-from .turns import Floor, PauseBegan, SpeechBegan, SpeechResumed, TurnEvent, TurnOver, TurnTaking, finished
-from .vad import Silero, VoiceDetector
+from .turns import (
+    SPEECH,
+    Floor,
+    OverlapEnded,
+    PauseBegan,
+    ReplyHeld,
+    ReplyResumed,
+    SpeechBegan,
+    SpeechResumed,
+    TurnEvent,
+    TurnOver,
+    TurnTaking,
+)
+from .vad import VoiceDetector
+from .wording import asks_to_wait, judged, same
 
 log = logging.getLogger(__name__)
 
@@ -48,23 +61,12 @@ FILLER_AFTER_S = 2.0
 REPLY_WITHIN_S = 9.0
 """Nothing to say by then: an apology instead."""
 MAX_TURN_S = 60.0
+CUT_IN_S = 0.6
+"""A caller who speaks so soon after a reply began was not done."""
 SENTENCE_ENDS = (".", "!", "?", "…")
 DUCK_NEEDS = 6
 DUCK_WINDOW = 8
 """webrtcvad hints in 6 of 8 frames lower the agent's voice until silero has decided."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """What all calls share."""
-
-    engines: Engines
-    silero: Silero
-    phrases: Phrases
-    instructions: str
-    clock: Clock
-    pace: Pace
-    max_pause_s: float
 
 
 class Conversation:
@@ -85,15 +87,19 @@ class Conversation:
         self._turns = TurnTaking(max_pause_s=desk.max_pause_s, max_turn_s=MAX_TURN_S)
         self._capture = Capture(MAX_TURN_S)
         self._playout = Playout(line, desk.clock)
+        self._partials = Partials(desk.engines.stt, desk.clock, self._partly_heard)
+        self._silence = Silence(desk.silence_s, desk.clock.now())
         self._hints: deque[bool] = deque(maxlen=DUCK_WINDOW)
         self._state = State.WAITING
         self._turn = self.memory.turns + 1
         self._leaving = False
         self.heard_at = desk.clock.now()
         """When the line's last frame came."""
-        self._speculations = 0
-        self._wasted_tokens = 0
+        self._account = Account(line, desk.clock)
+        self._overlaps = Overlaps(desk.engines.stt, self._turns)
         self._reply: Reply | None = None
+        self._aside: Reply | None = None
+        """A reply to what the caller said before they went on."""
         self._talking: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -133,13 +139,16 @@ class Conversation:
 
     async def leave(self) -> None:
         """The device stops: finish the sentence, say goodbye, hang up."""
+        await self._leave(self._desk.phrases.farewell, "stopped")
+
+    async def _leave(self, goodbye: Phrase, reason: str) -> None:
         self._leaving = True
         if self._talking is not None and self._playout.audible:
             await asyncio.wait({self._talking})
-        self._talk(self._say(self._desk.phrases.farewell, turn=0))
+        self._talk(self._say(goodbye, turn=0))
         if self._talking is not None:
             await asyncio.wait({self._talking})
-        self._line.hang_up("stopped")
+        self._line.hang_up(reason)
 
     # --- hearing
 
@@ -150,37 +159,62 @@ class Conversation:
         self._capture.feed(frame)
         voicing = self._vad.feed(frame.pcm)
         self._hints.append(voicing.hint)
-        self._playout.ducked = sum(self._hints) >= DUCK_NEEDS
-        for event in self._turns.hear(voicing.chunks, frame.at, agent_audible=self._playout.audible):
+        for event in self._turns.hear(voicing.chunks, frame.at, agent_talking=self._playout.audible):
             self._take_turn(event)
+        floor = self._turns.floor
+        self._playout.ducked = floor is Floor.OVER or sum(self._hints) >= DUCK_NEEDS
+        if floor is Floor.VOICED and voicing.chunks and voicing.chunks[-1] >= SPEECH:
+            self._listen_ahead()
+        self._mind_silence(frame.at)
 
     def _take_turn(self, event: TurnEvent) -> None:
         match event:
             case SpeechBegan():
-                self._speech_began()
+                self._speech_began(event)
             case PauseBegan():
+                self._partials.end()
                 pcm = self._capture.pcm()
-                self._begin_reply(pcm, since=event.since)
+                self._begin_reply(self._overlaps.words or pcm, since=event.since)
+                self._overlaps.forget()
                 self._spawn(self._ask_sense(pcm))
             case SpeechResumed():
-                self._drop_reply()
+                self._set_aside()
             case TurnOver():
                 self._over(event)
+            case ReplyHeld():
+                self._playout.hold()
+                self._account.silent_ms = ms(event.at - event.since)
+                self._capture.begin()
+                self._show(State.LISTENING)
+            case OverlapEnded():
+                asked = self._playout.heard().endswith("?")
+                self._spawn(self._overlaps.weigh(self._capture.pcm(), asked=asked))
+            case ReplyResumed():
+                self._went_on()
 
-    def _speech_began(self) -> None:
-        if self._reply is not None and self._reply.timeline.handed is not None:
-            self._interrupt(self._reply)
+    def _speech_began(self, event: SpeechBegan) -> None:
+        self._overlaps.decide()
+        if event.over_agent:
+            self._tell_overlap(meant=True)
+        if self._turns.floor is Floor.VOICED:  # there is more to come than what was looked at
+            self._overlaps.forget()
+        reply = self._reply
+        if reply is not None and reply.timeline.handed is not None:
+            if cut_in := event.since - reply.timeline.handed < CUT_IN_S:
+                self._turns.pauses.cut_in()
+            self._interrupt(reply, cut_in=cut_in)
         else:  # nothing was heard of a reply yet: the same turn goes on
             self._stop_talking()
             self._drop_reply()
         self._capture.begin()
+        self._partials.begin()
         self._show(State.LISTENING)
 
-    def _interrupt(self, reply: Reply) -> None:
+    def _interrupt(self, reply: Reply, *, cut_in: bool) -> None:
         heard = self._playout.stop()
         self._stop_talking()
         self._emit(ReplyHeard(call=self._line.call, turn=self._turn, text=heard))
-        self._end_turn(reply, heard, interrupted=True)
+        self._end_turn(reply, heard, interrupted=True, cut_in=cut_in)
 
     async def _ask_sense(self, pcm: Pcm) -> None:
         reply = self._reply
@@ -189,28 +223,112 @@ class Conversation:
             if reply is self._reply:
                 self._turns.judge(sound=probability)
 
+    def _went_on(self) -> None:
+        """It was a murmur, a cough, a noise."""
+        self._account.murmurs += 1
+        self._tell_overlap(meant=False)
+        self._overlaps.forget()
+        self._capture.end()
+        self._playout.go_on()
+        self._show(State.SPEAKING)
+
+    def _tell_overlap(self, *, meant: bool) -> None:
+        self._emit(
+            Overlap(
+                call=self._line.call,
+                turn=self._turn,
+                meant=meant,
+                text=self._overlaps.words,
+                silent_ms=self._account.silent_ms,
+            )
+        )
+
+    def _listen_ahead(self) -> None:
+        if self._desk.pace.listens_ahead and self._partials.due:
+            self._spawn(self._partials.ask(self._capture.pcm()))
+
+    def _partly_heard(self, words: str, settled: str) -> None:
+        caption = Caption(
+            call=self._line.call,
+            turn=self._turn,
+            who="caller",
+            text=words,
+            stable=False,
+            settled=len(settled.split()),
+        )
+        self._emit(caption)
+        if settled:
+            self._spawn(self._read_ahead(settled))
+
+    async def _read_ahead(self, words: str) -> None:
+        with suppress(EngineError):  # the reply reads them anyway, only later
+            await self._agent.hear(words)
+
+    def _mind_silence(self, now: float) -> None:
+        if not self.idle:
+            self._silence.broken(now, by_caller=self._turns.floor is not Floor.QUIET)
+        elif (step := self._silence.kept(now)) is Step.ASK:
+            self._talk(self._say(self._desk.phrases.still_there, turn=0))
+        elif step is Step.LEAVE:
+            self._spawn(self._leave(self._desk.phrases.goodbye, "silence"))
+
     # --- answering
 
     def _begin_reply(self, heard: Pcm | str, *, since: float) -> None:
         pace = self._desk.pace
-        reply = Reply(
-            self._desk.engines, self._agent, self._clock, Timeline(spoke_until=since), max_tokens=pace.max_tokens
-        )
+        timeline = Timeline(spoke_until=since)
+        reply = Reply(self._desk.engines, self._agent, self._clock, timeline, max_tokens=pace.max_tokens)
         self._reply = reply
-        self._speculations += pace.speculates
+        self._account.speculations += pace.speculates
+        reply.start(heard, self, ahead=pace.speculates)
 
-        def transcribed(words: str) -> None:
-            if reply is self._reply:
-                self._turns.judge(words=finished(words))
-                self._caption_caller(words, stable=reply.committed)
+    def transcribed(self, reply: Reply, words: str) -> bool:
+        """A reply's Listener. Where a reply that was set aside answers the same words, it is taken up again."""
+        if reply is not self._reply:
+            return False
+        self._caption_caller(words, stable=reply.committed)
+        aside, self._aside = self._aside, None
+        if aside is not None and words and same(words, aside.transcript or ""):
+            aside.timeline.spoke_until = reply.timeline.spoke_until
+            aside.timeline.decided = reply.timeline.decided
+            self._reply = aside
+            if reply.committed:
+                aside.commit()
+                self._desk.pace.writes()
+                self._talk(self._answer(aside))
+            self._turns.judge(words=judged(words, aside.ends))
+            return False
+        self._drop(aside)
+        return True
 
-        reply.start(heard, ahead=pace.speculates, on_transcript=transcribed)
+    def weighed(self, reply: Reply, words: str, ends: float | None) -> None:
+        reply.ends = ends
+        if reply is self._reply:
+            self._turns.judge(words=judged(words, ends))
+
+    def written(self, reply: Reply) -> None:
+        if reply.committed:
+            self._desk.pace.written()
+
+    def _set_aside(self) -> None:
+        """The caller goes on; a reply whose first clause is ready may still fit, should it have been a noise."""
+        reply, self._reply = self._reply, None
+        self._partials.begin()
+        if reply is not None and reply.timeline.pcm is not None:
+            self._drop(self._aside)
+            self._aside = reply
+        else:
+            self._drop(reply)
 
     def _drop_reply(self) -> None:
-        if self._reply is not None:
-            self._reply.drop()
-            self._wasted_tokens += self._reply.tokens
-            self._reply = None
+        self._drop(self._reply)
+        self._drop(self._aside)
+        self._reply = self._aside = None
+
+    def _drop(self, reply: Reply | None) -> None:
+        if reply is not None:
+            reply.drop()
+            self._account.wasted_tokens += reply.tokens
 
     def _over(self, event: TurnOver) -> None:
         if self._reply is None:  # the turn grew too long without a pause
@@ -218,6 +336,7 @@ class Conversation:
         assert self._reply is not None
         self._reply.timeline.decided = event.at
         self._reply.commit()
+        self._desk.pace.writes()
         if self._reply.transcript:
             self._caption_caller(self._reply.transcript, stable=True)
         self._show(State.THINKING)
@@ -280,7 +399,7 @@ class Conversation:
         self._caption_caller("", stable=True)
         self._capture.end()
         self._reply = None
-        self._speculations = 0
+        self._account.clear()
         self._show(State.WAITING)
 
     async def _say(self, phrase: Phrase, *, turn: int, apology: bool = False) -> None:
@@ -298,44 +417,22 @@ class Conversation:
         if not turn:
             self._show(State.WAITING)
 
-    def _end_turn(self, reply: Reply, heard: str, *, interrupted: bool) -> None:
+    def _end_turn(self, reply: Reply, heard: str, *, interrupted: bool, cut_in: bool = False) -> None:
         """Make the turn history, and tell it."""
         self._reply = None
         reply.drop()
-        self._capture.end()
-        timeline = reply.timeline
+        if not interrupted:
+            self._capture.end()
         words = reply.transcript or ""
         if words:
             self._agent.settle(words, heard)
+            if asks_to_wait(words):
+                self._silence.be_patient()
             self._spawn(self._prepare())
-        self._desk.pace.turn(stt_s=timeline.took("stt"), tok_s=reply.tok_s)
-        self._emit(
-            TurnEnded(
-                call=self._line.call,
-                door=self._line.door,
-                turn=self._turn,
-                ts=self._clock.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-                transcript=words,
-                reply=heard,
-                interrupted=interrupted,
-                **timeline.parts(),
-                filler_ms=timeline.since(timeline.filler) if timeline.filler is not None else None,
-                stages=timeline.stages(),
-                speculated="committed" if timeline.was_speculated() else "none",
-                speculations=self._speculations,
-                hidden_ms=timeline.hidden_ms(),
-                wasted_tokens=self._wasted_tokens,
-                stt_audio_s=round(reply.audio_s, 3),
-                llm_tokens=reply.tokens,
-                llm_tok_s=reply.tok_s,
-                route=Route(),
-                why=None,
-                network=self._line.network,
-            )
-        )
+        self._desk.pace.turn(stt_s=reply.timeline.took("stt"), tok_s=reply.tok_s)
+        self._emit(self._account.turn(self._turn, reply, heard, interrupted=interrupted, cut_in=cut_in))
         self.memory.turns = self._turn
         self._turn += 1
-        self._speculations = self._wasted_tokens = 0
 
     async def _prepare(self) -> None:
         with suppress(EngineError):  # the next turn reads the history anyway, only later

@@ -9,6 +9,9 @@ the language model writes   a reply has at most
 ──────────────────────────────────────────────────────────────────────
 20 tokens a second or more  as many as the owner allows
 fewer                       four seconds' worth, and at least 24
+
+While a reply to one caller is being written, none is prepared for another who may not be done: committed work goes
+first. One that is being prepared already stops by itself at its first clause.
 """
 
 from __future__ import annotations
@@ -34,6 +37,15 @@ class Pace:
         self._slow = False
         self._stt_s: deque[float] = deque(maxlen=LATELY)
         self._tok_s: deque[float] = deque(maxlen=LATELY)
+        self._writing = 0
+
+    def writes(self) -> None:
+        """A committed reply is being written."""
+        self._writing += 1
+
+    def written(self) -> None:
+        """… and is written, or was given up."""
+        self._writing -= 1
 
     def turn(self, *, stt_s: float | None, tok_s: float | None) -> None:
         """A turn is over: how long its transcript took, and how many tokens a second were written; None: neither."""
@@ -47,7 +59,12 @@ class Pace:
     @property
     def speculates(self) -> bool:
         """Is a reply prepared before the turn is known to be over?"""
-        return self._allowed and not self._slow
+        return self._allowed and not self._slow and not self._writing
+
+    @property
+    def listens_ahead(self) -> bool:
+        """Is a turn transcribed while it is spoken?"""
+        return not self._slow and not self._writing
 
     @property
     def max_tokens(self) -> int:

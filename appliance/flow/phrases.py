@@ -10,6 +10,8 @@ FILLER = "One moment, please."
 APOLOGY = "I am sorry, I have some trouble right now. Please ask me again in a moment."
 BACK = "We are connected again. Please go on."
 FAREWELL = "I am sorry, I have to go now. Goodbye."
+STILL_THERE = "Are you still there?"
+GOODBYE = "It seems that you have gone. Thank you for calling. Goodbye."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,8 @@ class Phrases:
     apology: Phrase
     back: Phrase
     farewell: Phrase
+    still_there: Phrase
+    goodbye: Phrase
 
 
 async def render(tts: Synthesiser, text: str) -> Phrase:
@@ -48,4 +52,6 @@ async def render_all(tts: Synthesiser, greeting: str) -> Phrases:
         apology=await render(tts, APOLOGY),
         back=await render(tts, BACK),
         farewell=await render(tts, FAREWELL),
+        still_there=await render(tts, STILL_THERE),
+        goodbye=await render(tts, GOODBYE),
     )

@@ -8,9 +8,10 @@ clause is synthesised: both at once would take twice as long, and that clause is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from appliance.engines.contracts import Engines, Sound
 from appliance.terms.clock import Clock
@@ -34,12 +35,27 @@ class Speech:
     sound: Sound
 
 
+class Listener(Protocol):
+    """Who wants to know how a reply gets on."""
+
+    def transcribed(self, reply: Reply, words: str) -> bool:
+        """What the caller said; False: the reply is not wanted, it ends here."""
+
+    def weighed(self, reply: Reply, words: str, ends: float | None) -> None:
+        """How likely the language model thinks that those words are all; None where it cannot tell."""
+
+    def written(self, reply: Reply) -> None:
+        """The language model has nothing more to do for it, or it was dropped."""
+
+
 class Reply:
     """Begun by `start`, heard through `speech`, taken back by `drop`."""
 
     def __init__(self, engines: Engines, agent: Agent, clock: Clock, timeline: Timeline, *, max_tokens: int) -> None:
         self.timeline = timeline
         self.transcript: str | None = None
+        self.ends: float | None = None
+        """How likely the language model thinks that the transcript is whole."""
         self.text = ""
         """What the language model has said so far."""
         self.tokens = 0
@@ -56,11 +72,13 @@ class Reply:
         self._clauses: asyncio.Queue[str | None] = asyncio.Queue(CLAUSES_AHEAD)
         self._speech: asyncio.Queue[Speech | None] = asyncio.Queue(CLAUSES_AHEAD)
         self._task: asyncio.Task[None] | None = None
+        self._listener: Listener | None = None
 
-    def start(self, heard: Pcm | str, *, ahead: bool, on_transcript: Callable[[str], None]) -> None:
+    def start(self, heard: Pcm | str, listener: Listener, *, ahead: bool) -> None:
         """Work on (n,) int16 16 kHz sound, or on typed words. `ahead`: as far as the first clause before `commit`."""
-        self._task = asyncio.create_task(self._run(heard, ahead, on_transcript), name="reply")
-        self._task.add_done_callback(_seen)
+        self._listener = listener
+        self._task = asyncio.create_task(self._run(heard, ahead, listener), name="reply")
+        self._task.add_done_callback(self._ended)
 
     @property
     def tok_s(self) -> float | None:
@@ -80,12 +98,6 @@ class Reply:
         if self._task is not None:
             self._task.cancel()
 
-    async def wait(self) -> None:
-        """Until its task has ended, however it ended."""
-        if self._task is not None:
-            with suppress(asyncio.CancelledError, EngineError):
-                await self._task
-
     async def speech(self) -> AsyncIterator[Speech]:
         """The reply's sound. Raises the EngineError that ended it early."""
         assert self._task is not None
@@ -103,13 +115,21 @@ class Reply:
                 return
             yield piece
 
-    async def _run(self, heard: Pcm | str, ahead: bool, on_transcript: Callable[[str], None]) -> None:
+    async def _run(self, heard: Pcm | str, ahead: bool, listener: Listener) -> None:
         self.transcript = heard if isinstance(heard, str) else await self._recognise(heard)
         self.timeline.transcript = self._clock.now()
-        on_transcript(self.transcript)
+        if not listener.transcribed(self, self.transcript):
+            return
         if not self.transcript:
             await self._speech.put(None)
             return
+        if not self.committed:
+            self.timeline.began["weigh"] = self._clock.now()
+            ends = None
+            with suppress(EngineError):  # if it is down, we shall know soon enough
+                ends = await self._agent.hear(self.transcript)
+            self.timeline.ended["weigh"] = self._clock.now()
+            listener.weighed(self, self.transcript, ends)
         if not ahead:
             await self._committed.wait()
         stages = [asyncio.create_task(self._think()), asyncio.create_task(self._speak())]
@@ -141,6 +161,7 @@ class Reply:
                 for clause in chunker.feed(token):
                     await self._put(clause)
                 asked = self._clock.now()
+        self._tell_written()
         for clause in chunker.finish():
             await self._put(clause)
         await self._clauses.put(None)
@@ -168,8 +189,13 @@ class Reply:
             self._sounded.set()
         await self._speech.put(None)
 
+    def _tell_written(self) -> None:
+        if self._listener is not None:
+            self._listener.written(self)
+            self._listener = None
 
-def _seen(task: asyncio.Task[None]) -> None:
-    """A reply that was dropped, or failed before anybody listened, is no news to the event loop."""
-    if not task.cancelled():
-        task.exception()
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """One that was dropped, or failed before anybody listened, is no news to the event loop."""
+        self._tell_written()
+        if not task.cancelled():
+            task.exception()

@@ -79,8 +79,10 @@ class LimitsConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnsConfig:
-    max_pause_ms: Annotated[int, Ge(500), Le(5000)] = 1100
+    max_pause_ms: Annotated[int, Ge(500), Le(5000)] = 1500
     """A pause of this length ends a turn whatever the words and the voice suggest."""
+    silence_s: Annotated[float, Ge(0), Le(600)] = 15.0
+    """A caller who is silent for so long is asked whether they are there; for as long again, told goodbye. 0: never."""
     speculate: Literal["auto", "off"] = "auto"
 
 

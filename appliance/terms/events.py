@@ -49,8 +49,9 @@ class StateChanged:
 class Caption:
     """Words as they are said, by the `caller` or the `agent`.
 
-    The caller's replaces the turn's earlier one (empty text takes it back); the agent's is one clause of the reply,
-    told as it begins to play for `duration_ms`. Turn 0 is the greeting.
+    The caller's replaces the turn's earlier one (empty text takes it back), and of its words the first `settled` will
+    hardly change any more; the agent's is one clause of the reply, told as it begins to play for `duration_ms`. Turn 0
+    is the greeting.
     """
 
     call: str
@@ -58,6 +59,7 @@ class Caption:
     who: Literal["caller", "agent"]
     text: str
     stable: bool = True
+    settled: int = 0
     duration_ms: float = 0.0
 
 
@@ -68,6 +70,20 @@ class ReplyHeard:
     call: str
     turn: int
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """The caller spoke over the agent, who fell silent, and went on where it was no interruption (`meant`).
+
+    `text` is what was said, where that had to be looked at; `silent_ms`: from the first sound of it to the silence.
+    """
+
+    call: str
+    turn: int
+    meant: bool
+    text: str
+    silent_ms: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +157,12 @@ class TurnEnded:
     speculations: int
     hidden_ms: float
     wasted_tokens: int
+    barge_in_ms: float | None
+    """How long it took until an interrupted reply was silent."""
+    murmurs: int
+    """Sounds over the reply that were no interruption."""
+    cut_in: bool
+    """The caller went on as soon as the reply began: it came too early."""
     stt_audio_s: float
     llm_tokens: int
     llm_tok_s: float | None
@@ -149,7 +171,9 @@ class TurnEnded:
     network: Network | None
 
 
-Event = CallStarted | CallEnded | StateChanged | Caption | ReplyHeard | FillerSpoken | EngineChanged | TurnEnded
+Event = (
+    CallStarted | CallEnded | StateChanged | Caption | ReplyHeard | Overlap | FillerSpoken | EngineChanged | TurnEnded
+)
 
 NAMES: dict[type, str] = {
     CallStarted: "call.started",
@@ -157,6 +181,7 @@ NAMES: dict[type, str] = {
     StateChanged: "state",
     Caption: "caption",
     ReplyHeard: "heard",
+    Overlap: "overlap",
     FillerSpoken: "filler",
     EngineChanged: "engine",
     TurnEnded: "turn",

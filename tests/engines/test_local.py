@@ -145,8 +145,8 @@ class Desk:
     def send(self, request: int, call: str, words: str, tokens: int = 24) -> None:
         self.ask(request, call, [["system", FACTS], ["user", words]], tokens)
 
-    def ask(self, request: int, call: str, messages: list[list[str]], tokens: int = 24) -> None:
-        meta = {"op": "generate", "deadline": 1e12, "call": call, "max_tokens": tokens, "messages": messages}
+    def ask(self, request: int, call: str, messages: list[list[str]], tokens: int = 24, op: str = "generate") -> None:
+        meta = {"op": op, "deadline": 1e12, "call": call, "max_tokens": tokens, "messages": messages}
         self._ours.sendall(encode(Message(kind=Kind.REQUEST, request=request, meta=meta)))
 
     def cancel(self, request: int) -> None:
@@ -246,6 +246,26 @@ def test_llama_makes_its_weights_faster_once_and_does_without_when_it_cannot(mod
 def test_llama_answers_from_its_facts(desk: Desk) -> None:
     desk.send(1, "a", "What is the wifi password?")
     assert "blue seagull 42" in desk.answers(1)[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "whole"),
+    [
+        ("What is the wifi password", True),
+        ("Which bus stops here", True),
+        ("I would like to know what", False),
+        ("Where can I", False),
+    ],
+)
+def test_llama_knows_whether_a_caller_has_finished(desk: Desk, llama: Llama, words: str, whole: bool) -> None:
+    desk.ask(1, "a", [["system", FACTS], ["user", words]], op="hear")
+    part, done = desk.next(), desk.next()
+    assert (part.kind, done.kind) == (Kind.PART, Kind.DONE)
+    assert (part.meta["ends"] > 0.1) is whole
+    assert (part.meta["ends"] < 0.03) is not whole
+    desk.send(2, "a", f"{words}?")
+    desk.answers(2)
+    assert llama.reused > len(llama._prefix) + 2, "what was heard is not read again"
 
 
 def test_llama_serves_two_calls_in_one_batch_as_well_as_alone(desk: Desk) -> None:

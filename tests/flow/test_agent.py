@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 from appliance.engines.contracts import Message
-from appliance.flow.agent import KEPT_TURNS, MOST_TURNS, Agent, Memory
+from appliance.flow.agent import KEPT_TURNS, MOST_TURNS, WAITING, Agent, Memory
 
 
 class Echo:
@@ -21,6 +21,10 @@ class Echo:
 
     async def prefill(self, call: str, messages: Sequence[Message]) -> None:
         self.seen.append(list(messages))
+
+    async def hear(self, call: str, messages: Sequence[Message]) -> float:
+        self.seen.append(list(messages))
+        return 0.5
 
     async def forget(self, call: str) -> None:
         self.seen.append([])
@@ -79,3 +83,16 @@ def test_a_caller_cannot_speak_the_templates_own_language() -> None:
     words = asyncio.run(talk())
     assert "<|" not in words
     assert "|>" not in words
+
+
+def test_what_is_still_being_said_is_read_without_its_full_stop() -> None:
+    llm = Echo()
+    agent = Agent(llm, "call", "Be kind.", Memory())
+    assert asyncio.run(agent.hear("When are you open?")) == 0.5
+    assert llm.seen == [[Message("system", "Be kind."), Message("user", "When are you open")]]
+
+
+def test_a_caller_who_asks_for_a_moment_gets_it_without_the_model() -> None:
+    llm = Echo()
+    assert asyncio.run(said(Agent(llm, "call", "Be kind.", Memory()), "Hold on a second, please.")) == WAITING
+    assert llm.seen == []

@@ -124,3 +124,69 @@ def test_a_door_that_stands_still_does_not_hold_a_reply_for_ever() -> None:
         assert clock.now() - began < DOOR_STUCK_S + 1.0
 
     warped(play())
+
+
+def test_a_held_speech_goes_on_from_the_beginning_of_its_word() -> None:
+    async def play() -> None:
+        heard = Heard()
+        heard.playout.begin(RATE)
+        playing = asyncio.create_task(heard.playout.play(tone(2.0, "one two three four")))
+        await asyncio.sleep(1.2)  # in the third word
+        heard.playout.hold()
+        assert heard.line.queued_ms == 0
+        assert heard.playout.audible
+        assert heard.playout.heard() == "one two"
+        await asyncio.sleep(1.0)
+        assert not playing.done()
+        heard.playout.go_on()
+        await asyncio.sleep(0.6)
+        assert heard.playout.heard() == "one two three"
+        await playing
+        await heard.playout.drain()
+        assert heard.playout.heard() == "one two three four"
+        pcm = await heard.whole()
+        assert abs(np.count_nonzero(pcm) - 0.975 * 2.2 * RATE) < 0.05 * RATE, "0.2 s of the third word were said twice"
+
+    warped(play())
+
+
+def test_a_speech_held_in_its_last_word_is_finished_after_all() -> None:
+    async def play() -> None:
+        heard = Heard()
+        heard.playout.begin(RATE)
+
+        async def speech() -> None:
+            await heard.playout.play(tone(1.0, "one two"))
+            await heard.playout.drain()
+
+        speaking = asyncio.create_task(speech())
+        await asyncio.sleep(0.97)  # all is handed over
+        heard.playout.hold()
+        await asyncio.sleep(3.0)
+        heard.playout.go_on()
+        await asyncio.sleep(0.3)
+        assert not speaking.done()
+        await speaking
+        assert heard.playout.heard() == "one two"
+        assert not heard.playout.audible
+        await heard.whole()
+
+    warped(play())
+
+
+def test_a_held_speech_that_is_stopped_keeps_what_was_heard() -> None:
+    async def play() -> None:
+        heard = Heard()
+        heard.playout.begin(RATE)
+        playing = asyncio.create_task(heard.playout.play(tone(2.0, "one two three four")))
+        await asyncio.sleep(1.2)
+        heard.playout.hold()
+        playing.cancel()
+        assert heard.playout.stop() == "one two"
+        heard.playout.go_on()
+        await asyncio.sleep(0.5)
+        assert heard.playout.heard() == "one two"
+        assert not heard.playout.audible
+        await heard.whole()
+
+    warped(play())

@@ -35,6 +35,9 @@ MAX_PIECE = 128
 PREFIX = 0
 KEPT = ".kv"
 DIGEST_BYTES = 32
+MANY = 48
+"""So many of the likeliest tokens hold nearly all the probability."""
+END_MARKS = (".", "?", "!", "\n", "…", "。", "？", "！", "؟", "।")
 SAMPLE_PROMPT = 16
 SAMPLE_CLAUSE = 6
 MATCH = 16
@@ -66,6 +69,8 @@ class Job:
     sequence: Place
     prompt: deque[int]
     left: int
+    listens: bool = False
+    """Wants to know how likely the conversation ends here."""
     said: int = 0
     sent: float = 0.0
     text: codecs.IncrementalDecoder = field(default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace"))
@@ -77,7 +82,8 @@ class Job:
 
 
 class Llama:
-    """`generate`: `{call, messages, max_tokens}` in, `{text}` parts out, one a token; `prefill`; `forget`."""
+    """`generate`: `{call, messages, max_tokens}` in, `{text}` parts out, one a token; `prefill`; `forget`; `hear`:
+    a conversation whose last message is still being said in, `{ends}` out."""
 
     def __init__(
         self,
@@ -156,7 +162,7 @@ class Llama:
         elif request.op == "forget":
             self._forget(str(request.arguments["call"]))
             mailbox.done(request)
-        elif request.op in ("generate", "prefill"):
+        elif request.op in ("generate", "prefill", "hear"):
             self._open(request, mailbox)
         else:
             mailbox.error(request, f"unknown operation {request.op!r}")
@@ -168,7 +174,8 @@ class Llama:
             mailbox.error(job.request, "a newer request of the same call came")
         answer = request.op == "generate"
         left = int(request.arguments.get("max_tokens", 0)) if answer else 0
-        tokens = self._model.tokens(request.arguments["messages"], answer=answer)
+        listens = request.op == "hear"
+        tokens = self._model.tokens(request.arguments["messages"], answer=answer, ended=not listens)
         if len(tokens) + left > self._room:
             mailbox.error(request, f"a conversation of {len(tokens)} tokens does not fit {self._room}", full=True)
             return
@@ -177,7 +184,8 @@ class Llama:
             mailbox.error(request, "every sequence is taken", full=True)
             return
         self.reused = keep = self._reuse(sequence, tokens)
-        self._jobs.append(Job(request=request, sequence=sequence, prompt=deque(tokens[keep:]), left=left))
+        job = Job(request=request, sequence=sequence, prompt=deque(tokens[keep:]), left=left, listens=listens)
+        self._jobs.append(job)
 
     def _sequence(self, call: str) -> Place | None:
         """The call's sequence; a free one for a new call, else the one unused for longest."""
@@ -243,6 +251,8 @@ class Llama:
             self._answer(job, index, mailbox)
 
     def _answer(self, job: Job, index: int, mailbox: Mailbox) -> None:
+        if job.listens:
+            mailbox.part(job.request, {"ends": round(self._model.ends_here(index), 4)})
         token = self._model.likeliest(index) if job.left else self._model.end
         if self._model.ends(token):
             self._jobs.remove(job)
@@ -328,8 +338,11 @@ class Model:
         self._batch = llama.llama_batch_init(MAX_BATCH, 0, 1)
         self.end = int(llama.llama_vocab_eot(self._vocabulary))
 
-    def tokens(self, messages: Iterable[Sequence[str]], *, answer: bool) -> list[int]:
-        """A conversation of (role, text) as tokens, by the model's own chat template; `answer` opens the reply."""
+    def tokens(self, messages: Iterable[Sequence[str]], *, answer: bool, ended: bool = True) -> list[int]:
+        """A conversation of (role, text) as tokens, by the model's own chat template; `answer` opens the reply.
+
+        Without `ended`, the last message is left open: nothing follows its text.
+        """
         pairs = [(role.encode(), text.replace("\0", " ").encode()) for role, text in messages]
         chat = (llama.llama_chat_message * len(pairs))(*(llama.llama_chat_message(*pair) for pair in pairs))
         size = 1024 + 2 * sum(len(role) + len(text) + 64 for role, text in pairs)
@@ -337,6 +350,9 @@ class Model:
         length = llama.llama_chat_apply_template(self._template, chat, len(pairs), answer, text, size)
         if not 0 <= length <= size:
             raise ValueError("the model's chat template is not one that llama.cpp knows")
+        if not ended:
+            last = pairs[-1][1].strip()
+            length = text.raw[:length].rindex(last) + len(last)
         tokens = (llama.llama_token * (length + 16))()
         count = llama.llama_tokenize(self._vocabulary, text.raw[:length], length, tokens, len(tokens), False, True)
         return list(tokens[:count])
@@ -377,6 +393,18 @@ class Model:
         """The likeliest token after the batch's item `index`."""
         logits = llama.llama_get_logits_ith(self._context, index)
         return int(np.ctypeslib.as_array(logits, (self._size,)).argmax())
+
+    def ends_here(self, index: int) -> float:
+        """The probability that what was said up to the batch's item `index` is whole: that a mark ends it now."""
+        logits = np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context, index), (self._size,))
+        likeliest = np.argpartition(logits, -MANY)[-MANY:]
+        top = logits.max()
+        total = float(np.exp(logits - top).sum())
+        return sum(float(np.exp(logits[i] - top)) for i in likeliest if self._is_end(int(i))) / total
+
+    def _is_end(self, token: int) -> bool:
+        piece = self.piece(token).decode(errors="replace")
+        return self.ends(token) or piece.lstrip(" ").startswith(END_MARKS)
 
     def ends(self, token: int) -> bool:
         """Does this token end a message?"""

@@ -14,6 +14,7 @@ from appliance.workers.supervisor import Worker
 
 STT_DEADLINE_S = 10.0
 LLM_DEADLINE_S = 30.0
+HEAR_DEADLINE_S = 5.0
 TTS_DEADLINE_S = 10.0
 SENSE_DEADLINE_S = 1.0
 FORGET_DEADLINE_S = 5.0
@@ -51,6 +52,14 @@ class LocalLanguageModel:
         async with aclosing(self._worker.stream("prefill", arguments, deadline_s=LLM_DEADLINE_S)) as parts:
             async for _ in parts:
                 pass
+
+    async def hear(self, call: str, messages: Sequence[Message]) -> float:
+        ends = 0.0
+        arguments = {"call": call, "messages": [[m.role, m.text] for m in messages]}
+        async with aclosing(self._worker.stream("hear", arguments, deadline_s=HEAR_DEADLINE_S)) as parts:
+            async for part in parts:
+                ends = float(part.meta["ends"])
+        return ends
 
     async def forget(self, call: str) -> None:
         if not self._worker.is_ready:

@@ -1,0 +1,56 @@
+"""What a turn's event will tell, gathered while the turn lasts."""
+
+from __future__ import annotations
+
+from appliance.terms.clock import Clock
+from appliance.terms.events import Route, TurnEnded
+from appliance.terms.line import Line
+
+from .reply import Reply
+
+
+class Account:
+    """One call's. Counts from one turn's end to the next one's."""
+
+    def __init__(self, line: Line, clock: Clock) -> None:
+        self._line = line
+        self._clock = clock
+        self.clear()
+
+    def clear(self) -> None:
+        self.speculations = 0
+        self.wasted_tokens = 0
+        self.murmurs = 0
+        self.silent_ms = 0.0
+        """From the first sound over a reply to its silence; 0 where there was none."""
+
+    def turn(self, number: int, reply: Reply, heard: str, *, interrupted: bool, cut_in: bool) -> TurnEnded:
+        """The event; and begin anew."""
+        timeline = reply.timeline
+        event = TurnEnded(
+            call=self._line.call,
+            door=self._line.door,
+            turn=number,
+            ts=self._clock.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            transcript=reply.transcript or "",
+            reply=heard,
+            interrupted=interrupted,
+            **timeline.parts(),
+            filler_ms=timeline.since(timeline.filler) if timeline.filler is not None else None,
+            stages=timeline.stages(),
+            speculated="committed" if timeline.was_speculated() else "none",
+            speculations=self.speculations,
+            hidden_ms=timeline.hidden_ms(),
+            wasted_tokens=self.wasted_tokens,
+            barge_in_ms=self.silent_ms if interrupted and self.silent_ms else None,
+            murmurs=self.murmurs,
+            cut_in=cut_in,
+            stt_audio_s=round(reply.audio_s, 3),
+            llm_tokens=reply.tokens,
+            llm_tok_s=reply.tok_s,
+            route=Route(),
+            why=None,
+            network=self._line.network,
+        )
+        self.clear()
+        return event

@@ -1,0 +1,27 @@
+"""What all calls share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from appliance.engines.contracts import Engines
+from appliance.terms.clock import Clock
+
+from .pace import Pace
+from .phrases import Phrases
+from .vad import Silero
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Who answers, with what, and how."""
+
+    engines: Engines
+    silero: Silero
+    phrases: Phrases
+    instructions: str
+    clock: Clock
+    pace: Pace
+    max_pause_s: float
+    silence_s: float
+    """After so long without a word the caller is asked whether they are there, and then told goodbye; 0: never."""

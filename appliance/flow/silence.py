@@ -1,0 +1,44 @@
+"""A caller who says nothing: asked once whether they are there, then told goodbye. Pure."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+WAITING = 4.0
+"""A caller who asked the agent to wait gets so many times as long."""
+
+
+class Step(Enum):
+    ASK = auto()
+    LEAVE = auto()
+
+
+class Silence:
+    """`broken` by either side's speech; `kept` says what is due. `after_s` 0: nothing ever is."""
+
+    def __init__(self, after_s: float, now: float) -> None:
+        self._after_s = after_s
+        self._since = now
+        self._asked = False
+        self._patience = 1.0
+
+    def broken(self, now: float, *, by_caller: bool) -> None:
+        """Somebody speaks, or has just spoken."""
+        self._since = now
+        if by_caller:
+            self._asked = False
+            self._patience = 1.0
+
+    def be_patient(self) -> None:
+        """The caller asked the agent to wait."""
+        self._patience = WAITING
+
+    def kept(self, now: float) -> Step | None:
+        """Nobody speaks: is it time to say something?"""
+        if not self._after_s or now - self._since < self._after_s * self._patience:
+            return None
+        self._since = now
+        if self._asked:
+            return Step.LEAVE
+        self._asked, self._patience = True, 1.0
+        return Step.ASK
