@@ -36,6 +36,7 @@ PURE = {
     "flow/pauses.py",
     "flow/silence.py",
     "flow/wording.py",
+    "rtp/jitter.py",
     "doors/queue.py",
     "doors/rate.py",
     "doors/tickets.py",

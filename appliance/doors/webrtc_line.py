@@ -24,6 +24,8 @@ from appliance.terms.events import Event, Network, as_json
 from appliance.terms.frame import Frame
 from appliance.terms.units import CAPTURE_RATE, FRAME_MS, FRAME_SAMPLES, Pcm
 
+from .aiortc_seam import tap_opus
+from .ear import Ear
 from .queue import SpeechQueue
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ FRAME_OUT = RATE_OUT * FRAME_MS // 1000
 MAX_UNSENT = 64
 """Events that wait for the data channel to open; older ones give way."""
 MAX_MESSAGE = 1000
+MAX_HEARD = 50
+"""A second of sound that waits to be heard; more, and the oldest gives way."""
 CONNECT_WITHIN_S = 10.0
 SILENT_S = 15.0
 """Not one packet for so long: the caller is gone. ICE would notice only after 30 s."""
@@ -86,6 +90,9 @@ class WebrtcLine:
         self._track: asyncio.Future[MediaStreamTrack] = asyncio.get_running_loop().create_future()
         self._channel: RTCDataChannel | None = None
         self._unsent: deque[str] = deque(maxlen=MAX_UNSENT)
+        self._ear: Ear | None = None
+        """Where the caller speaks Opus; else aiortc decodes."""
+        self._heard: asyncio.Queue[Pcm] = asyncio.Queue(MAX_HEARD)
         self._over = asyncio.Event()
         peer.addTrack(_Voice(self._queue, clock))
         peer.on("track", self._on_track)
@@ -94,19 +101,15 @@ class WebrtcLine:
 
     async def frames(self) -> AsyncIterator[Frame]:
         over = asyncio.create_task(self._over.wait())
-        watch = asyncio.create_task(self._watch_network())
-        resampler: Resampler | None = None
-        waiting = np.zeros(0, np.int16)
+        tasks = [over, asyncio.create_task(self._watch_network()), asyncio.create_task(self._listen())]
+        patience_s = CONNECT_WITHIN_S
         try:
-            while (heard := await self._next(over, SILENT_S if resampler else CONNECT_WITHIN_S)) is not None:
-                resampler = resampler or Resampler(heard.sample_rate, CAPTURE_RATE)
-                waiting = np.concatenate([waiting, resampler.feed(samples(heard))])
-                while len(waiting) >= FRAME_SAMPLES:
-                    yield Frame(pcm=waiting[:FRAME_SAMPLES], at=self._clock.now())
-                    waiting = waiting[FRAME_SAMPLES:]
+            while (pcm := await self._next(over, patience_s)) is not None:
+                patience_s = SILENT_S
+                yield Frame(pcm=pcm, at=self._clock.now())
         finally:
-            over.cancel()
-            watch.cancel()
+            for task in tasks:
+                task.cancel()
 
     def play(self, pcm: Pcm) -> None:
         self._queue.put(pcm)
@@ -149,26 +152,34 @@ class WebrtcLine:
                     await asyncio.sleep(FRAME_MS / 1000)
         await self._peer.close()
 
-    async def _next(self, over: asyncio.Task[Any], timeout_s: float) -> av.AudioFrame | None:
+    async def _next(self, over: asyncio.Task[Any], timeout_s: float) -> Pcm | None:
         """The caller's next 20 ms, or None at the end of the call."""
-        get = asyncio.create_task(self._receive())
+        get = asyncio.create_task(self._heard.get())
         try:
             await asyncio.wait({get, over}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
             if get.done() and not over.done():
                 return get.result()
             self.hang_up("lost")
             return None
-        except MediaStreamError:
-            self.hang_up("hangup")
-            return None
         finally:
             get.cancel()
 
-    async def _receive(self) -> av.AudioFrame:
+    async def _listen(self) -> None:
+        """Put what is heard where `frames` takes it, until the caller's track ends."""
         track = await asyncio.shield(self._track)
-        frame = await track.recv()
-        assert isinstance(frame, av.AudioFrame)
-        return frame
+        try:
+            if self._ear is not None:
+                await asyncio.gather(self._listen_to(self._ear.frames()), track.recv())  # which only tells of the end
+            else:
+                await self._listen_to(_decoded(track))
+        except MediaStreamError:
+            self.hang_up("hangup")
+
+    async def _listen_to(self, sounds: AsyncIterator[Pcm]) -> None:
+        async for pcm in sounds:
+            if self._heard.full():
+                self._heard.get_nowait()
+            self._heard.put_nowait(pcm)
 
     async def _watch_network(self) -> None:
         """What RTCP tells of the line, every two seconds."""
@@ -184,10 +195,14 @@ class WebrtcLine:
                 jitter_ms=round(ours.jitter / RATE_OUT * 1000, 1),
                 loss_in=round(max(0, ours.packetsLost) / packets, 4),
                 loss_out=round(theirs.fractionLost / 256, 4),
+                buffer_ms=None if self._ear is None else self._ear.wait_ms,
+                concealed_ms=None if self._ear is None else self._ear.concealed_ms,
             )
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio" and not self._track.done():
+            ear = Ear(self._clock)
+            self._ear = ear if tap_opus(self._peer, track, ear.hear) else None
             self._track.set_result(track)
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
@@ -208,3 +223,17 @@ class WebrtcLine:
     def _on_state(self) -> None:
         if self._peer.connectionState in ("failed", "closed"):
             self.hang_up("lost" if self._peer.connectionState == "failed" else "hangup")
+
+
+async def _decoded(track: MediaStreamTrack) -> AsyncIterator[Pcm]:
+    """Frames of a codec that aiortc decodes (G.711, G.722). Raises MediaStreamError at the track's end."""
+    resampler: Resampler | None = None
+    waiting = np.zeros(0, np.int16)
+    while True:
+        heard = await track.recv()
+        assert isinstance(heard, av.AudioFrame)
+        resampler = resampler or Resampler(heard.sample_rate, CAPTURE_RATE)
+        waiting = np.concatenate([waiting, resampler.feed(samples(heard))])
+        while len(waiting) >= FRAME_SAMPLES:
+            yield waiting[:FRAME_SAMPLES]
+            waiting = waiting[FRAME_SAMPLES:]

@@ -20,6 +20,7 @@ const SILENT_MICROPHONE_MS = 8000;
 const ENDINGS = {
   hangup: "The call has ended",
   stopped: "The front desk had to stop",
+  silence: "Nobody spoke any more",
   limit: "The time for one call is over",
 };
 const DIALLING = {

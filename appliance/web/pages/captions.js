@@ -48,7 +48,7 @@ export class CallCaptions extends HTMLElement {
     if (message.who === "caller") {
       if (message.text === "" && !this.#turns.has(message.turn)) return;
       const turn = this.#turn(message.turn);
-      turn.said(message.text, message.stable);
+      turn.said(message.text, message.stable, message.settled);
       if (message.stable && message.text) this.#live.textContent = `You: ${message.text}`;
       if (turn.blank) this.#drop(message.turn);
     } else if (message.text) {
@@ -107,14 +107,17 @@ class TurnView {
     return this.article.childElementCount === 0;
   }
 
-  /** @param {string} text @param {boolean} stable */
-  said(text, stable) {
+  /** @param {string} text @param {boolean} stable @param {number} settled so many of its words will hardly change */
+  said(text, stable, settled) {
     if (text === "") {
       this.#said.remove();
       return;
     }
-    this.#said.replaceChildren(element("span", "who", "You"), element("span", "words", text));
-    this.#said.classList.toggle("unstable", !stable);
+    const words = text.split(/\s+/).filter(Boolean);
+    const sure = stable ? words.length : settled;
+    const said = element("span", "words", words.slice(0, sure).join(" "));
+    if (sure < words.length) said.append(" ", element("span", "unsettled", words.slice(sure).join(" ")));
+    this.#said.replaceChildren(element("span", "who", "You"), said);
     if (!this.#said.isConnected) this.article.prepend(this.#said);
   }
 

@@ -8,7 +8,7 @@
 /** @typedef {"waiting"|"listening"|"thinking"|"speaking"|"trouble"} State */
 /** @typedef {{type: "state", state: State}} StateMessage */
 /** @typedef {{type: "caption", who: "caller"|"agent", turn: number, text: string, stable: boolean,
- *   duration_ms: number}} CaptionMessage */
+ *   settled: number, duration_ms: number}} CaptionMessage */
 /** @typedef {{type: "heard", turn: number, text: string}} HeardMessage */
 /** @typedef {{start_ms: number, end_ms: number}} Span */
 /** @typedef {{type: "turn", turn: number, e2a_ms: number|null, endpoint_ms: number|null, stt_ms: number|null,
@@ -44,6 +44,7 @@ const READERS = {
           turn: json.turn,
           text: json.text.slice(0, TEXT_LIMIT),
           stable: json.stable !== false,
+          settled: Math.max(0, number(json.settled) ?? 0),
           duration_ms: Math.max(0, number(json.duration_ms) ?? 0),
         }
       : null,

@@ -1,0 +1,1 @@
+"""Packets of sound: their order, their loss, their codec."""

@@ -1,0 +1,176 @@
+"""Packets of speech in, in whatever order they arrive; pieces of speech out, in their own. Pure.
+
+What is heard here is not played to a person but recognised, so it need not come at an even pace: a packet that is next
+in order is due the moment it arrives, and a line without loss adds no delay at all. Only behind a gap does what
+follows wait for what is missing, and no longer than packets are late on this line (20 to 200 ms, from the delays
+measured); then the gap is told as lost, with the packet after it, which may carry the lost one once more (Opus's FEC).
+When nothing arrives, stalls are told every 20 ms, so that a listener's time goes on; what arrives after all is still
+due, at once, and no delay stays behind.
+
+Times are seconds of any monotonic clock; sequence numbers are RTP's, 16 bit (RFC 3550).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+FRAME_S = 0.02
+LEAST_WAIT_S = 0.02
+MOST_WAIT_S = 0.2
+QUANTILE = 0.97
+DELAYS = 250
+"""The delays of so many packets say how late a packet may be: 5 s."""
+STALLED_S = 0.06
+"""Nothing for so long: the sender is silent (DTX), or the line is."""
+MOST_STALLS = 50
+"""A second of stalls in a row; then silence is told no more until something arrives."""
+MOST_HELD = 64
+RESTART = 500
+"""A sequence number so far off is another stream's: the sender has begun anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One that is next in order."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """One that did not come in time; `following` is the payload after it, where that is there."""
+
+    following: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Nothing has come for 20 ms more."""
+
+
+Piece = Packet | Lost | Stall
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a line has done to its packets."""
+
+    received: int = 0
+    late: int = 0
+    """Came after they had been told as lost."""
+    repeated: int = 0
+    lost: int = 0
+    stalls: int = 0
+    restarts: int = 0
+    dropped: int = 0
+    """Too many at once."""
+
+
+@dataclass(slots=True)
+class _Held:
+    payload: bytes
+    at: float
+
+
+class JitterBuffer:
+    """`put` what arrives, then `take` what is due; `due` says when to take again if nothing arrives."""
+
+    def __init__(self, clock_rate: int) -> None:
+        """`clock_rate`: of the RTP timestamps, in Hz."""
+        self.counts = Counts()
+        self._rate = clock_rate
+        self._held: dict[int, _Held] = {}
+        """By extended sequence number, which does not wrap."""
+        self._next: int | None = None
+        self._newest = 0
+        self._told = 0.0
+        """When the last piece was told."""
+        self._stalls = 0
+        self._delays: deque[float] = deque(maxlen=DELAYS)
+        self._origin: tuple[float, int] | None = None
+        self._wait_s = LEAST_WAIT_S
+
+    @property
+    def wait_s(self) -> float:
+        """How long a missing packet is waited for."""
+        return self._wait_s
+
+    def put(self, sequence: int, timestamp: int, payload: bytes, now: float) -> None:
+        """A packet has arrived."""
+        self.counts.received += 1
+        number = self._extended(sequence)
+        if self._next is None or abs(number - self._next) > RESTART:
+            self.counts.restarts += self._next is not None
+            self._held.clear()
+            self._delays.clear()
+            self._origin = None
+            self._next = self._newest = number = sequence
+        self._measure(timestamp, now)  # of what is too late as well: the next ones shall not be
+        if number < self._next:
+            self.counts.late += 1
+        elif number in self._held:
+            self.counts.repeated += 1
+        else:
+            self._held[number] = _Held(payload, now)
+            self._newest = max(self._newest, number)
+        while len(self._held) > MOST_HELD:
+            self.counts.dropped += 1
+            del self._held[min(self._held)]
+            self._next = min(self._held)
+
+    def take(self, now: float) -> list[Piece]:
+        """All that is due."""
+        pieces: list[Piece] = []
+        while (piece := self._piece(now)) is not None:
+            pieces.append(piece)
+        return pieces
+
+    def due(self) -> float | None:
+        """When there will be something to take though nothing arrives; None: never."""
+        if self._next is None:
+            return None
+        if self._held:
+            return self._gave_up_at()
+        return self._told + (FRAME_S if self._stalls else STALLED_S) if self._stalls < MOST_STALLS else None
+
+    def _piece(self, now: float) -> Piece | None:
+        if self._next is None:
+            return None
+        if (held := self._held.pop(self._next, None)) is not None:
+            self._next += 1
+            self._told, self._stalls = now, 0
+            return Packet(held.payload)
+        due = self.due()
+        if due is None or now < due:
+            return None
+        if self._held:
+            self._next += 1
+            self.counts.lost += 1
+            self._told, self._stalls = now, 0
+            following = self._held.get(self._next)
+            return Lost(following.payload if following is not None else None)
+        self._told = max(due, now - FRAME_S)
+        self._stalls += 1
+        self.counts.stalls += 1
+        return Stall()
+
+    def _gave_up_at(self) -> float:
+        """When what is missing has been waited for long enough: since the first packet behind the gap came."""
+        return min(held.at for held in self._held.values()) + self._wait_s
+
+    def _extended(self, sequence: int) -> int:
+        """The number nearest to the newest one that has this as its last 16 bits."""
+        offset = (sequence - self._newest + 0x8000) % 0x10000 - 0x8000
+        return self._newest + offset
+
+    def _measure(self, timestamp: int, now: float) -> None:
+        """How late it came, beside the quickest lately."""
+        if self._origin is None:
+            self._origin = now, timestamp
+        began, first = self._origin
+        sent = ((timestamp - first + 0x80000000) % 0x100000000 - 0x80000000) / self._rate
+        self._delays.append(now - began - sent)
+        ordered = sorted(self._delays)
+        spread = ordered[min(len(ordered) - 1, int(len(ordered) * QUANTILE))] - ordered[0]
+        self._wait_s = min(MOST_WAIT_S, max(LEAST_WAIT_S, spread + FRAME_S / 2))

@@ -1,0 +1,94 @@
+"""The contract with aiortc: what the seam reaches for is where it was, and does what it did."""
+
+from __future__ import annotations
+
+import asyncio
+from fractions import Fraction
+
+import av
+import numpy as np
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection
+from aiortc.mediastreams import MediaStreamError
+
+from appliance.doors.aiortc_seam import JITTER_BUFFER, tap_opus
+from appliance.doors.ear import Ear
+from appliance.terms.clock import SystemClock
+from appliance.terms.units import FRAME_SAMPLES, Pcm, is_voiced
+
+
+class Tone(MediaStreamTrack):
+    kind = "audio"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._count = 0
+
+    async def recv(self) -> av.AudioFrame:
+        if self.readyState != "live":
+            raise MediaStreamError
+        await asyncio.sleep(0.02)
+        pcm = (np.sin(2 * np.pi * 440 * (np.arange(960) + self._count * 960) / 48_000) * 10_000).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, self._count * 960, Fraction(1, 48_000)
+        self._count += 1
+        return frame
+
+
+async def connected(caller: RTCPeerConnection, device: RTCPeerConnection) -> None:
+    await caller.setLocalDescription(await caller.createOffer())
+    await device.setRemoteDescription(caller.localDescription)
+    await device.setLocalDescription(await device.createAnswer())
+    await caller.setRemoteDescription(device.localDescription)
+
+
+async def test_packets_are_heard_before_aiortcs_own_buffer_and_the_end_is_still_told() -> None:
+    caller, device = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
+    ear, tracks = Ear(SystemClock()), list[MediaStreamTrack]()
+    heard: list[Pcm] = []
+
+    def on_track(track: MediaStreamTrack) -> None:
+        assert tap_opus(device, track, ear.hear)
+        tracks.append(track)
+
+    async def listen() -> None:
+        async for pcm in ear.frames():
+            heard.append(pcm)
+
+    device.on("track", on_track)
+    caller.addTrack(Tone())
+    listening = asyncio.create_task(listen())
+    try:
+        await connected(caller, device)
+        async with asyncio.timeout(10):
+            while sum(map(is_voiced, heard)) < 20:  # noqa: ASYNC110 - an ear tells nobody
+                await asyncio.sleep(0.02)
+        assert {len(pcm) for pcm in heard} == {FRAME_SAMPLES}
+        report = {stats.type: stats for stats in (await device.getStats()).values()}
+        assert report["inbound-rtp"].packetsReceived >= 20, "aiortc goes on counting"
+    finally:
+        await caller.close()
+        async with asyncio.timeout(5):
+            try:
+                await tracks[0].recv()
+                raise AssertionError("a frame came through")
+            except MediaStreamError:
+                pass
+        await device.close()
+        listening.cancel()
+
+
+async def test_another_codec_is_left_to_aiortc() -> None:
+    caller, device = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
+    tapped: list[bool] = []
+    device.on("track", lambda track: tapped.append(tap_opus(device, track, lambda *packet: None)))
+    sender = caller.addTrack(Tone())
+    transceiver = caller.getTransceivers()[0]
+    pcmu = [c for c in sender.getCapabilities("audio").codecs if c.mimeType == "audio/PCMU"]
+    transceiver.setCodecPreferences(pcmu)
+    try:
+        await connected(caller, device)
+        assert tapped == [False]
+        assert type(getattr(device.getTransceivers()[0].receiver, JITTER_BUFFER)).__name__ == "JitterBuffer"
+    finally:
+        await caller.close()
+        await device.close()
