@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 FIRST_MIN_WORDS = 1
-FIRST_MAX_WORDS = 5
+FIRST_MAX_WORDS = 4
 LATER_MIN_WORDS = 5
 LATER_MAX_WORDS = 24
 
@@ -15,7 +15,7 @@ ABBREVIATION = re.compile(r"\b(?:a\.m|p\.m|mr|mrs|ms|dr|st|no|e\.g|i\.e|etc)\.$"
 WEAK = frozenset(
     "a an and are at by for from her his in is its my of on or our the their to until with your".split()  # noqa: SIM905
 )
-"""Words that lean on the next one: no pause is made after them."""
+"""Words that lean on the next one, as numbers do on their unit: no pause is made after them."""
 
 
 class Chunker:
@@ -58,6 +58,6 @@ class Chunker:
         most = FIRST_MAX_WORDS if self._first else LATER_MAX_WORDS
         words = list(re.finditer(r"\S+(?=\s)", self._text))
         for word in words[most - 1 :]:
-            if word.group().lower() not in WEAK:
+            if word.group().lower() not in WEAK and not word.group()[-1].isdigit():
                 return word.end()
         return None

@@ -53,7 +53,7 @@ from .turns import (
     TurnTaking,
 )
 from .vad import VoiceDetector
-from .wording import asks_to_wait, judged, same
+from .wording import WORTH_PREPARING, Words, asks_to_wait, judged, same
 
 log = logging.getLogger(__name__)
 
@@ -173,10 +173,8 @@ class Conversation:
                 self._speech_began(event)
             case PauseBegan():
                 self._partials.end()
-                pcm = self._capture.pcm()
-                self._begin_reply(self._overlaps.words or pcm, since=event.since)
+                self._begin_reply(self._overlaps.words or self._capture.pcm(), since=event.since)
                 self._overlaps.forget()
-                self._spawn(self._ask_sense(pcm))
             case SpeechResumed():
                 self._set_aside()
             case TurnOver():
@@ -216,8 +214,7 @@ class Conversation:
         self._emit(ReplyHeard(call=self._line.call, turn=self._turn, text=heard))
         self._end_turn(reply, heard, interrupted=True, cut_in=cut_in)
 
-    async def _ask_sense(self, pcm: Pcm) -> None:
-        reply = self._reply
+    async def _ask_sense(self, reply: Reply, pcm: Pcm) -> None:
         with suppress(EngineError):  # while it is down, pauses and words decide alone
             probability = await self._desk.engines.sense.end_probability(pcm)
             if reply is self._reply:
@@ -301,10 +298,15 @@ class Conversation:
         self._drop(aside)
         return True
 
-    def weighed(self, reply: Reply, words: str, ends: float | None) -> None:
+    def weighed(self, reply: Reply, words: str, ends: float | None) -> bool:
+        """The sound is a witness only where the words leave a doubt: it takes the processor from the answer."""
         reply.ends = ends
-        if reply is self._reply:
-            self._turns.judge(words=judged(words, ends))
+        verdict = judged(words, ends)
+        if reply is self._reply and not reply.committed:
+            self._turns.judge(words=verdict)
+            if verdict is not Words.ASKED:
+                self._spawn(self._ask_sense(reply, self._capture.pcm()))
+        return verdict in WORTH_PREPARING
 
     def written(self, reply: Reply) -> None:
         if reply.committed:

@@ -41,8 +41,9 @@ class Listener(Protocol):
     def transcribed(self, reply: Reply, words: str) -> bool:
         """What the caller said; False: the reply is not wanted, it ends here."""
 
-    def weighed(self, reply: Reply, words: str, ends: float | None) -> None:
-        """How likely the language model thinks that those words are all; None where it cannot tell."""
+    def weighed(self, reply: Reply, words: str, ends: float | None) -> bool:
+        """How likely the language model thinks that those words are all; None where it cannot tell. Is it worth going
+        ahead?"""
 
     def written(self, reply: Reply) -> None:
         """The language model has nothing more to do for it, or it was dropped."""
@@ -129,7 +130,7 @@ class Reply:
             with suppress(EngineError):  # if it is down, we shall know soon enough
                 ends = await self._agent.hear(self.transcript)
             self.timeline.ended["weigh"] = self._clock.now()
-            listener.weighed(self, self.transcript, ends)
+            ahead = listener.weighed(self, self.transcript, ends) and ahead
         if not ahead:
             await self._committed.wait()
         stages = [asyncio.create_task(self._think()), asyncio.create_task(self._speak())]

@@ -23,13 +23,14 @@
 murmur is that long. *Lull*: 64 ms without speech. *Faded*, *stopped*: 192 ms without speech.
 *Settled*: how long the pause must last depends on what the witnesses say of it:
 
-    the words are     the sound is finished (smart-turn)     not asked, or down     it is not
+    the words         the sound is finished (smart-turn)     not asked, or down     it is not
     ──────────────────────────────────────────────────────────────────────────────────────────
-    finished          200 ms                                 400 ms                 450 ms
-    perhaps           450 ms                                 700 ms                 850 ms
-    unfinished        1000 ms                                max_pause              max_pause
-    dictated          1000 ms                                1200 ms                max_pause
-    not known yet     max_pause                              max_pause              max_pause
+    ask               200 ms                                 200 ms                 400 ms
+    perhaps ask       300 ms                                 450 ms                 700 ms
+    tell something    600 ms                                 700 ms                 900 ms
+    are unfinished    1000 ms                                1200 ms                max_pause
+    are dictated      1000 ms                                1200 ms                max_pause
+    are not known     max_pause                              max_pause              max_pause
 
 What is not 200 ms is longer for a caller who pauses long (`pauses.py`), everything for one who was cut off; max_pause
 is the longest in any case. Times are seconds of whatever clock the caller uses.
@@ -60,9 +61,10 @@ FINISHED = 0.5
 """smart-turn's probability from which a sound is finished."""
 NEVER = 60.0
 NEEDED: dict[Words | None, tuple[float, float, float]] = {
-    Words.FINISHED: (CONFIDENT_S, 0.4, 0.45),
-    Words.PERHAPS: (0.45, 0.7, 0.85),
-    Words.UNFINISHED: (1.0, NEVER, NEVER),
+    Words.ASKED: (CONFIDENT_S, CONFIDENT_S, 0.4),
+    Words.PERHAPS: (0.3, 0.45, 0.7),
+    Words.TOLD: (0.6, 0.7, 0.9),
+    Words.UNFINISHED: (1.0, 1.2, NEVER),
     Words.DICTATED: (1.0, 1.2, NEVER),
     None: (NEVER, NEVER, NEVER),
 }

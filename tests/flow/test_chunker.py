@@ -35,9 +35,9 @@ def test_where_clauses_end(text: str, expected: list[str]) -> None:
     assert clauses(text) == expected
 
 
-def test_the_first_clause_comes_after_five_words_but_not_after_a_weak_one() -> None:
+def test_the_first_clause_comes_after_four_words_but_not_after_a_weak_one() -> None:
     first, *_ = clauses("You can find free parking places behind the building all day long")
-    assert first == "You can find free parking"
+    assert first == "You can find free"
     first, *_ = clauses("Our house is at the corner of the street and the park")
     assert first.split()[-1] not in WEAK
 
@@ -52,5 +52,5 @@ def test_no_word_is_lost_or_changed_and_no_clause_is_endless(words: list[tuple[s
     assert " ".join(found) == text.strip()
     assert all(found)
     for i, clause in enumerate(found):
-        strong = [w for w in re.findall(r"\S+", clause) if w.lower() not in WEAK]
+        strong = [w for w in re.findall(r"\S+", clause) if w.lower() not in WEAK and not w[-1].isdigit()]
         assert len(strong) <= (LATER_MAX_WORDS if i else max(FIRST_MAX_WORDS, LATER_MAX_WORDS)) + 1

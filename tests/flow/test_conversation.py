@@ -83,7 +83,7 @@ class ScriptedEngines:
             return Transcript(text=self.script.overlap_words, audio_s=seconds)
         self.script.heard_s.append(seconds)
         words = self.script.words
-        return Transcript(text=f"I speak for {seconds:.1f} seconds." if words is None else words, audio_s=seconds)
+        return Transcript(text=f"Do I speak for {seconds:.1f} seconds?" if words is None else words, audio_s=seconds)
 
     async def generate(self, call: str, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[str, None]:
         self.script.asked.append(list(messages))
@@ -221,15 +221,23 @@ def test_a_breath_does_not_end_a_turn(question: Pcm) -> None:
 
 
 def test_a_reply_that_may_be_in_vain_goes_no_further_than_its_first_clause(question: Pcm) -> None:
-    doubtful = Script(sound=0.1, ends=0.01)
-    (turn,) = turns(held(doubtful, question[:-1600], silence(0.9), question[1600:]))
+    doubtful = Script(sound=0.1, ends=0.05)
+    (turn,) = turns(held(doubtful, question[:-1600], silence(0.6), question[1600:]))
     assert turn.speculations == 2
     assert 1 <= turn.wasted_tokens <= 6
 
 
+def test_what_is_plainly_unfinished_is_not_answered_in_advance(question: Pcm) -> None:
+    script = Script(sound=0.1, ends=0.01)
+    (turn,) = turns(held(script, question[:-1600], silence(0.9), question[1600:]))
+    assert turn.wasted_tokens == 0
+    assert len(script.asked) == 1
+    assert turn.endpoint_ms == pytest.approx(1100, abs=40)
+
+
 def test_a_reply_to_the_same_words_is_taken_up_again(question: Pcm) -> None:
-    doubtful = Script(sound=0.1, words="I would like to")
-    (turn,) = turns(held(doubtful, question[:-1600], silence(0.9), question[1600:]))
+    doubtful = Script(sound=0.1, ends=0.05, words="When are you open?")
+    (turn,) = turns(held(doubtful, question[:-1600], silence(0.6), question[1600:]))
     assert turn.wasted_tokens == 0
     assert len(doubtful.asked) == 1
     assert turn.reply == REPLY
@@ -382,7 +390,7 @@ def test_the_greeting_is_spoken_first_and_can_be_interrupted(question: Pcm) -> N
 
 
 def test_with_doubtful_witnesses_the_longest_pause_decides(question: Pcm) -> None:
-    (turn,) = turns(held(Script(sound=0.1, words="I would like to"), question))
+    (turn,) = turns(held(Script(sound=0.1, words="I would like to", ends=0.0), question))
     assert turn.endpoint_ms == pytest.approx(1100, abs=40)
 
 

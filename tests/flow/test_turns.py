@@ -78,11 +78,11 @@ def names(*kinds: type[object]) -> list[str]:
     return [kind.__name__ for kind in kinds]
 
 
-SURE = {"sound": 0.9, "words": Words.FINISHED}
+SURE = {"sound": 0.9, "words": Words.ASKED}
 
 
 def test_a_turn_begins_pauses_and_is_over() -> None:
-    talk = Talk().says(1.0).pauses(2.0, sound=0.9, words=Words.FINISHED)
+    talk = Talk().says(1.0).pauses(2.0, sound=0.9, words=Words.ASKED)
     assert talk.kinds() == names(SpeechBegan, PauseBegan, TurnOver)
     began, paused, over = talk.events
     assert began.at == pytest.approx(100.1, abs=0.04)
@@ -102,7 +102,7 @@ def test_how_long_a_pause_must_last_is_what_the_witnesses_ask_for(
 
 
 def test_no_single_witness_holds_a_plainly_finished_question_for_long() -> None:
-    assert max(NEEDED[Words.FINISHED]) <= 0.5
+    assert max(NEEDED[Words.ASKED]) <= 0.5
 
 
 def test_max_pause_is_the_longest_whatever_is_said() -> None:
@@ -111,9 +111,7 @@ def test_max_pause_is_the_longest_whatever_is_said() -> None:
     assert talk.last_pause_s() == pytest.approx(0.5, abs=FRAME_S)
 
 
-@given(
-    st.floats(0.0, 0.16), st.sampled_from([None, 0.0, 1.0]), st.sampled_from([None, Words.FINISHED, Words.UNFINISHED])
-)
+@given(st.floats(0.0, 0.16), st.sampled_from([None, 0.0, 1.0]), st.sampled_from([None, Words.ASKED, Words.UNFINISHED]))
 def test_a_breath_never_ends_a_turn(breath_s: float, sound: float | None, words: Words | None) -> None:
     talk = Talk().says(1.0).pauses(breath_s, sound=sound, words=words).says(1.0)
     assert "TurnOver" not in talk.kinds()
@@ -121,7 +119,7 @@ def test_a_breath_never_ends_a_turn(breath_s: float, sound: float | None, words:
 
 
 def test_what_was_said_of_one_pause_does_not_count_for_the_next() -> None:
-    talk = Talk().says(1.0).pauses(0.14, sound=0.9, words=Words.FINISHED).says(1.0).pauses(2.0)
+    talk = Talk().says(1.0).pauses(0.14, sound=0.9, words=Words.ASKED).says(1.0).pauses(2.0)
     assert talk.kinds() == names(SpeechBegan, PauseBegan, SpeechResumed, PauseBegan, TurnOver)
     assert talk.last_pause_s() == pytest.approx(MAX_PAUSE_S, abs=FRAME_S)
 
@@ -130,16 +128,16 @@ def test_a_caller_who_pauses_long_is_given_time() -> None:
     talk = Talk()
     for _ in range(2):
         talk.says(1.0).pauses(0.8, sound=0.1, words=Words.UNFINISHED)
-    talk.says(1.0).pauses(3.0, sound=0.1, words=Words.FINISHED)
+    talk.says(1.0).pauses(3.0, sound=0.1, words=Words.ASKED)
     assert talk.last_pause_s() == pytest.approx(0.8 * 1.25, abs=0.06)
-    quick = Talk(turns=talk.turns, now=talk.now).says(1.0).pauses(3.0, sound=0.9, words=Words.FINISHED)
+    quick = Talk(turns=talk.turns, now=talk.now).says(1.0).pauses(3.0, sound=0.9, words=Words.ASKED)
     assert quick.last_pause_s() == pytest.approx(CONFIDENT_S, abs=FRAME_S), "unless all witnesses are sure"
 
 
 def test_after_a_cut_in_every_pause_must_last_longer() -> None:
     talk = Talk()
     talk.turns.pauses.cut_in()
-    talk.says(1.0).pauses(3.0, sound=0.9, words=Words.FINISHED)
+    talk.says(1.0).pauses(3.0, sound=0.9, words=Words.ASKED)
     assert talk.last_pause_s() == pytest.approx(CONFIDENT_S + 0.15, abs=FRAME_S)
 
 
@@ -201,7 +199,7 @@ def test_an_endless_talker_is_answered() -> None:
 
 
 def test_the_next_turn_is_not_overlong_because_the_last_one_began_long_ago() -> None:
-    talk = Talk().says(1.0).pauses(60.0, sound=0.9, words=Words.FINISHED).says(1.0)
+    talk = Talk().says(1.0).pauses(60.0, sound=0.9, words=Words.ASKED).says(1.0)
     assert talk.kinds() == names(SpeechBegan, PauseBegan, TurnOver, SpeechBegan)
 
 

@@ -16,8 +16,6 @@ from appliance.flow.wording import Words, asks_to_wait, finished, judged, murmur
         "Parking",
         "Thank you.",
         "I would like to book a room",
-        "What is it for?",
-        "Which floor is the anchor room on?",
     ],
 )
 def test_whole_utterances_are_finished(text: str) -> None:
@@ -45,18 +43,22 @@ def test_a_trailing_word_that_needs_another_is_not_finished(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "ends", "verdict"),
     [
-        ("When are you open?", 0.26, Words.FINISHED),
+        ("When are you open?", 0.26, Words.ASKED),
         ("Who is the manager?", 0.06, Words.PERHAPS),
         ("When are you?", 0.0, Words.UNFINISHED),
-        ("I have a meeting with", 0.9, Words.UNFINISHED),
-        ("Stop!", 0.0, Words.FINISHED),
-        ("No, thank you.", 0.0, Words.FINISHED),
+        ("Which floor was that?", 0.18, Words.ASKED),
+        ("I left my umbrella here.", 0.27, Words.TOLD),
+        ("I am looking for the printer.", 0.1, Words.UNFINISHED),
+        ("I would like to know where I can park.", 0.2, Words.ASKED),
+        ("", 0.9, Words.UNFINISHED),
+        ("Stop!", 0.0, Words.ASKED),
+        ("No, thank you.", 0.0, Words.ASKED),
         ("My number is five five five", 0.07, Words.DICTATED),
         ("It is spelled L O P", 0.0, Words.DICTATED),
         ("0 1 4 7", 0.5, Words.DICTATED),
         ("My name is John.", 0.3, Words.DICTATED),
-        ("What is your phone number?", 0.3, Words.FINISHED),
-        ("When are you open?", None, Words.FINISHED),
+        ("What is your phone number?", 0.3, Words.ASKED),
+        ("When are you open?", None, Words.ASKED),
         ("When are you open and", None, Words.UNFINISHED),
     ],
 )
