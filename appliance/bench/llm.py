@@ -58,7 +58,7 @@ async def _ask(llm: LanguageModel, messages: list[Message]) -> tuple[float, floa
     async for token in llm.generate("bench", messages, max_tokens=LONG_TOKENS):
         now = (time.perf_counter() - began) * 1000
         first = first or now
-        if not clause and chunker.feed(token):
+        if not clause and chunker.feed(token.text):
             clause = now
     return first, clause or (time.perf_counter() - began) * 1000
 

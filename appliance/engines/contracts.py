@@ -35,17 +35,26 @@ class Recogniser(Protocol):
         where no other caller waits for a whole one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a message; its text may be empty."""
+
+    text: str
+    ends: float | None = None
+    """With the first: how likely, 0 to 1, the message that is answered ends where it does; None where nobody knows."""
+
+
 class LanguageModel(Protocol):
     """Holds each call's conversation in its cache: what a request shares with the call's last one costs nothing."""
 
-    def generate(self, call: str, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[str, None]:
-        """The assistant's next message, a token at a time (a token's text may be empty)."""
+    def generate(self, call: str, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
+        """The assistant's next message, a token at a time; the first one also tells what it thinks of the last message.
 
-    async def prefill(self, call: str, messages: Sequence[Message]) -> None:
-        """Read the conversation ahead of the request that will need it."""
+        Who takes no more for now lets the others have the processor.
+        """
 
-    async def hear(self, call: str, messages: Sequence[Message]) -> float:
-        """Read a conversation whose last message is still being said; how likely it is, 0 to 1, that it ends here."""
+    async def prefill(self, call: str, messages: Sequence[Message], *, ended: bool = True) -> None:
+        """Read the conversation ahead of the request that will need it; not `ended`: its last message may grow yet."""
 
     async def forget(self, call: str) -> None:
         """The call is over: free its cache."""

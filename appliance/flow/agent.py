@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from appliance.engines.contracts import LanguageModel, Message
+from appliance.engines.contracts import LanguageModel, Message, Token
 
-from .wording import asks_to_wait, unpunctuated
+from .wording import asks_to_wait
 
 WAITING = "Of course, take your time."
 MOST_TURNS = 12
@@ -34,10 +34,10 @@ class Agent:
         self._instructions = Message("system", instructions)
         self._history = memory.history
 
-    async def reply(self, words: str, *, max_tokens: int) -> AsyncGenerator[str, None]:
+    async def reply(self, words: str, *, max_tokens: int) -> AsyncGenerator[Token, None]:
         """The reply to `words`, a token at a time. Raises EngineError."""
         if asks_to_wait(words):
-            yield WAITING
+            yield Token(WAITING, ends=1.0)
             return
         messages = [self._instructions, *self._history, Message("user", plain(words))]
         tokens = self._llm.generate(self._call, messages, max_tokens=max_tokens)
@@ -45,10 +45,10 @@ class Agent:
             async for token in tokens:
                 yield token
 
-    async def hear(self, words: str) -> float:
-        """Let the model read what the caller is saying; how likely, 0 to 1, it is all. Raises EngineError."""
-        said = plain(unpunctuated(words))
-        return await self._llm.hear(self._call, [self._instructions, *self._history, Message("user", said)])
+    async def hear(self, words: str) -> None:
+        """Let the model read what the caller is still saying. Raises EngineError."""
+        messages = [self._instructions, *self._history, Message("user", plain(words))]
+        await self._llm.prefill(self._call, messages, ended=False)
 
     def settle(self, words: str, heard: str) -> None:
         """A turn is over: what the caller said, and what they heard of the reply."""

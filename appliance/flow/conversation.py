@@ -296,6 +296,7 @@ class Conversation:
             self._turns.judge(words=judged(words, aside.ends))
             return False
         self._drop(aside)
+        self._turns.judge(words=judged(words))  # until the language model has read them
         return True
 
     def weighed(self, reply: Reply, words: str, ends: float | None) -> bool:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
 from appliance.engines.contracts import Engines, Sound
 from appliance.terms.clock import Clock
-from appliance.terms.errors import EngineError
 from appliance.terms.units import CAPTURE_RATE, Pcm
 
 from .agent import Agent
@@ -78,7 +77,7 @@ class Reply:
     def start(self, heard: Pcm | str, listener: Listener, *, ahead: bool) -> None:
         """Work on (n,) int16 16 kHz sound, or on typed words. `ahead`: as far as the first clause before `commit`."""
         self._listener = listener
-        self._task = asyncio.create_task(self._run(heard, ahead, listener), name="reply")
+        self._task = asyncio.create_task(self._run(heard, ahead), name="reply")
         self._task.add_done_callback(self._ended)
 
     @property
@@ -116,21 +115,15 @@ class Reply:
                 return
             yield piece
 
-    async def _run(self, heard: Pcm | str, ahead: bool, listener: Listener) -> None:
+    async def _run(self, heard: Pcm | str, ahead: bool) -> None:
+        assert self._listener is not None
         self.transcript = heard if isinstance(heard, str) else await self._recognise(heard)
         self.timeline.transcript = self._clock.now()
-        if not listener.transcribed(self, self.transcript):
+        if not self._listener.transcribed(self, self.transcript):
             return
         if not self.transcript:
             await self._speech.put(None)
             return
-        if not self.committed:
-            self.timeline.began["weigh"] = self._clock.now()
-            ends = None
-            with suppress(EngineError):  # if it is down, we shall know soon enough
-                ends = await self._agent.hear(self.transcript)
-            self.timeline.ended["weigh"] = self._clock.now()
-            ahead = listener.weighed(self, self.transcript, ends) and ahead
         if not ahead:
             await self._committed.wait()
         stages = [asyncio.create_task(self._think()), asyncio.create_task(self._speak())]
@@ -157,15 +150,24 @@ class Reply:
                 self.timeline.ended["llm"] = self._clock.now()
                 if self.tokens:
                     self.llm_s += self.timeline.ended["llm"] - asked
+                else:
+                    await self._weigh(token.ends)
                 self.tokens += 1
-                self.text += token
-                for clause in chunker.feed(token):
+                self.text += token.text
+                for clause in chunker.feed(token.text):
                     await self._put(clause)
                 asked = self._clock.now()
         self._tell_written()
         for clause in chunker.finish():
             await self._put(clause)
         await self._clauses.put(None)
+
+    async def _weigh(self, ends: float | None) -> None:
+        """Before the first clause is written out: is it worth it, while the caller may not have finished?"""
+        assert self._listener is not None
+        assert self.transcript is not None
+        if not self._listener.weighed(self, self.transcript, ends):
+            await self._committed.wait()
 
     async def _put(self, clause: str) -> None:
         first = self.timeline.clause is None

@@ -16,7 +16,8 @@ and 65 more than the second (docs/benchmarks.md)."""
 
 ASKS = re.compile(
     r"\?\W*$|\b(?:could|can|would|will) you\b|\b(?:tell|show|give|help) me\b"
-    r"|\b(?:like|need|want|wanted) to (?:know|ask)\b|\bplease\b|^\W*(?:what|when|where|which|who|why|how|is|are|do|does|can|could|may)\b",
+    r"|\b(?:like|need|want|wanted) to (?:know|ask)\b|\bplease\b"
+    r"|^\W*(?:what|when|where|which|who|why|how|is|are|do|does|can|could|may)\b",
     re.IGNORECASE,
 )
 """Who has asked waits for an answer; who has told something may go on to ask."""
@@ -71,7 +72,7 @@ WORTH_PREPARING = frozenset((Words.ASKED, Words.PERHAPS, Words.TOLD))
 
 
 def judged(text: str, ends: float | None = None) -> Words:
-    """The verdict on `text`; `ends`: the language model's probability that it is whole, where that is known."""
+    """The verdict on `text`; `ends`: the language model's probability that it is whole; None: not known, or not yet."""
     text = text.strip()
     asks = bool(ASKS.search(text))
     if DICTATED.search(text) and not text.endswith("?"):
@@ -79,7 +80,7 @@ def judged(text: str, ends: float | None = None) -> Words:
     if SHORT.match(text):
         return Words.ASKED
     if ends is None:
-        ends = ENDS_LIKELY if finished(text) else 0.0
+        return Words.PERHAPS if finished(text) else Words.UNFINISHED
     if not text or ends < ENDS_PERHAPS:
         return Words.UNFINISHED
     if asks:
@@ -123,11 +124,6 @@ def settled(before: str, now: str) -> str:
 def same(one: str, other: str) -> bool:
     """The same words, but for punctuation and case?"""
     return [_bare(word) for word in one.split()] == [_bare(word) for word in other.split()]
-
-
-def unpunctuated(text: str) -> str:
-    """Without what a recogniser puts at an end of which it knows nothing."""
-    return text.strip().rstrip(" .,!?…-")
 
 
 def _bare(word: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
-from appliance.engines.contracts import Message
+from appliance.engines.contracts import Message, Token
 from appliance.flow.agent import KEPT_TURNS, MOST_TURNS, WAITING, Agent, Memory
 
 
@@ -14,24 +14,22 @@ class Echo:
 
     def __init__(self) -> None:
         self.seen: list[list[Message]] = []
+        self.ended = True
 
-    async def generate(self, call: str, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[str, None]:
+    async def generate(self, call: str, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
         self.seen.append(list(messages))
-        yield f"{len(messages)}"
+        yield Token(f"{len(messages)}", 0.5)
 
-    async def prefill(self, call: str, messages: Sequence[Message]) -> None:
+    async def prefill(self, call: str, messages: Sequence[Message], *, ended: bool = True) -> None:
         self.seen.append(list(messages))
-
-    async def hear(self, call: str, messages: Sequence[Message]) -> float:
-        self.seen.append(list(messages))
-        return 0.5
+        self.ended = ended
 
     async def forget(self, call: str) -> None:
         self.seen.append([])
 
 
 async def said(agent: Agent, words: str) -> str:
-    return "".join([token async for token in agent.reply(words, max_tokens=10)])
+    return "".join([token.text async for token in agent.reply(words, max_tokens=10)])
 
 
 def test_a_reply_in_preparation_leaves_no_trace_and_a_settled_one_does() -> None:
@@ -85,11 +83,11 @@ def test_a_caller_cannot_speak_the_templates_own_language() -> None:
     assert "|>" not in words
 
 
-def test_what_is_still_being_said_is_read_without_its_full_stop() -> None:
+def test_what_is_still_being_said_is_read_as_such() -> None:
     llm = Echo()
-    agent = Agent(llm, "call", "Be kind.", Memory())
-    assert asyncio.run(agent.hear("When are you open?")) == 0.5
+    asyncio.run(Agent(llm, "call", "Be kind.", Memory()).hear("When are you open"))
     assert llm.seen == [[Message("system", "Be kind."), Message("user", "When are you open")]]
+    assert not llm.ended
 
 
 def test_a_caller_who_asks_for_a_moment_gets_it_without_the_model() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.flow.wording import Words, asks_to_wait, finished, judged, murmured, same, settled, unpunctuated
+from appliance.flow.wording import Words, asks_to_wait, finished, judged, murmured, same, settled
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_trailing_word_that_needs_another_is_not_finished(text: str) -> None:
         ("0 1 4 7", 0.5, Words.DICTATED),
         ("My name is John.", 0.3, Words.DICTATED),
         ("What is your phone number?", 0.3, Words.ASKED),
-        ("When are you open?", None, Words.ASKED),
+        ("When are you open?", None, Words.PERHAPS),
         ("When are you open and", None, Words.UNFINISHED),
     ],
 )
@@ -113,7 +113,6 @@ def test_no_text_is_too_strange(one: str, other: str) -> None:
     asks_to_wait(one)
     assert same(one, one)
     assert settled(one, other) in " ".join(other.split())
-    assert unpunctuated(one) == unpunctuated(unpunctuated(one))
 
 
 def test_the_same_words_whatever_the_marks() -> None:

@@ -35,6 +35,7 @@ MAX_PIECE = 128
 PREFIX = 0
 KEPT = ".kv"
 DIGEST_BYTES = 32
+NOWHERE = -1
 MANY = 48
 """So many of the likeliest tokens hold nearly all the probability."""
 END_MARKS = (".", "?", "!", "\n", "…", "。", "？", "！", "؟", "।")
@@ -69,8 +70,9 @@ class Job:
     sequence: Place
     prompt: deque[int]
     left: int
-    listens: bool = False
-    """Wants to know how likely the conversation ends here."""
+    weighed_at: int
+    """The position of the last word of what is answered, before its punctuation: how likely does it end there?"""
+    ends: float | None = None
     said: int = 0
     sent: float = 0.0
     text: codecs.IncrementalDecoder = field(default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace"))
@@ -82,8 +84,8 @@ class Job:
 
 
 class Llama:
-    """`generate`: `{call, messages, max_tokens}` in, `{text}` parts out, one a token; `prefill`; `forget`; `hear`:
-    a conversation whose last message is still being said in, `{ends}` out."""
+    """`generate`: `{call, messages, max_tokens}` in, `{text}` parts out, one a token, the first with `ends`; `prefill`,
+    also of what is still being said (not `ended`); `forget`."""
 
     def __init__(
         self,
@@ -162,7 +164,7 @@ class Llama:
         elif request.op == "forget":
             self._forget(str(request.arguments["call"]))
             mailbox.done(request)
-        elif request.op in ("generate", "prefill", "hear"):
+        elif request.op in ("generate", "prefill"):
             self._open(request, mailbox)
         else:
             mailbox.error(request, f"unknown operation {request.op!r}")
@@ -174,8 +176,9 @@ class Llama:
             mailbox.error(job.request, "a newer request of the same call came")
         answer = request.op == "generate"
         left = int(request.arguments.get("max_tokens", 0)) if answer else 0
-        listens = request.op == "hear"
-        tokens = self._model.tokens(request.arguments["messages"], answer=answer, ended=not listens)
+        messages, ended = request.arguments["messages"], bool(request.arguments.get("ended", True))
+        tokens = self._model.tokens(messages, answer=answer, ended=ended)
+        weighed_at = self._end_of_words(messages, tokens) if answer else NOWHERE
         if len(tokens) + left > self._room:
             mailbox.error(request, f"a conversation of {len(tokens)} tokens does not fit {self._room}", full=True)
             return
@@ -183,9 +186,15 @@ class Llama:
         if sequence is None:
             mailbox.error(request, "every sequence is taken", full=True)
             return
-        self.reused = keep = self._reuse(sequence, tokens)
-        job = Job(request=request, sequence=sequence, prompt=deque(tokens[keep:]), left=left, listens=listens)
+        most = weighed_at if weighed_at >= len(self._prefix) else len(tokens) - 1
+        self.reused = keep = self._reuse(sequence, tokens, most)
+        job = Job(request=request, sequence=sequence, prompt=deque(tokens[keep:]), left=left, weighed_at=weighed_at)
         self._jobs.append(job)
+
+    def _end_of_words(self, messages: Sequence[Sequence[str]], tokens: Sequence[int]) -> int:
+        """Where among the tokens of a conversation the last word of its last message is; NOWHERE if it is not alone."""
+        said = self._model.tokens(messages, answer=True, ended=False)
+        return len(said) - 1 if said == tokens[: len(said)] else NOWHERE
 
     def _sequence(self, call: str) -> Place | None:
         """The call's sequence; a free one for a new call, else the one unused for longest."""
@@ -200,12 +209,11 @@ class Llama:
         self._calls[call].used = time.monotonic()
         return self._calls[call]
 
-    def _reuse(self, sequence: Place, tokens: Sequence[int]) -> int:
-        """Leave in the cache what `tokens` shares with it; how many that is. At least one token stays to decode.
+    def _reuse(self, sequence: Place, tokens: Sequence[int], most: int) -> int:
+        """Leave in the cache what `tokens` shares with it, and no more than `most`; how many that is.
 
         Where the history's oldest turns were dropped, what follows them moves up in the cache and is not read again.
         """
-        most = len(tokens) - 1
         if not sequence.tokens:
             shared = min(_common(self._prefix, tokens), most)
             self._model.copy(PREFIX, sequence.id, shared)
@@ -238,21 +246,24 @@ class Llama:
         """One batch: every job's next token, or the next piece of its prompt; then what they say next."""
         batch: list[tuple[int, int, int, bool]] = []
         asked: list[tuple[Job, int]] = []
+        weighed: list[tuple[Job, int]] = []
         share = max(1, min(PREFILL_BATCH, MAX_BATCH // len(jobs)))
         for job in jobs:
             for _ in range(min(share, len(job.prompt))):
-                token = job.prompt.popleft()
-                batch.append((token, len(job.sequence.tokens), job.sequence.id, not job.prompt))
+                token, position = job.prompt.popleft(), len(job.sequence.tokens)
+                if position == job.weighed_at:
+                    weighed.append((job, len(batch)))
+                batch.append((token, position, job.sequence.id, not job.prompt or position == job.weighed_at))
                 job.sequence.tokens.append(token)
             if not job.prompt:
                 asked.append((job, len(batch) - 1))
         self._model.decode(batch)
+        for job, index in weighed:
+            job.ends = round(self._model.ends_here(index), 4)
         for job, index in asked:
             self._answer(job, index, mailbox)
 
     def _answer(self, job: Job, index: int, mailbox: Mailbox) -> None:
-        if job.listens:
-            mailbox.part(job.request, {"ends": round(self._model.ends_here(index), 4)})
         token = self._model.likeliest(index) if job.left else self._model.end
         if self._model.ends(token):
             self._jobs.remove(job)
@@ -260,7 +271,8 @@ class Llama:
             return
         job.sent = time.monotonic()
         job.said += 1
-        mailbox.part(job.request, {"text": job.text.decode(self._model.piece(token))})
+        told = {"ends": job.ends} if job.said == 1 and job.ends is not None else {}
+        mailbox.part(job.request, {"text": job.text.decode(self._model.piece(token)), **told})
         job.left -= 1
         if job.left:
             job.prompt.append(token)
@@ -341,7 +353,8 @@ class Model:
     def tokens(self, messages: Iterable[Sequence[str]], *, answer: bool, ended: bool = True) -> list[int]:
         """A conversation of (role, text) as tokens, by the model's own chat template; `answer` opens the reply.
 
-        Without `ended`, the last message is left open: nothing follows its text.
+        Without `ended`, the last message is left open: nothing follows its words, not even their punctuation, of which
+        a recogniser knows nothing while more may be said.
         """
         pairs = [(role.encode(), text.replace("\0", " ").encode()) for role, text in messages]
         chat = (llama.llama_chat_message * len(pairs))(*(llama.llama_chat_message(*pair) for pair in pairs))
@@ -352,7 +365,7 @@ class Model:
             raise ValueError("the model's chat template is not one that llama.cpp knows")
         if not ended:
             last = pairs[-1][1].strip()
-            length = text.raw[:length].rindex(last) + len(last)
+            length = text.raw[:length].rindex(last) + len(last.decode().rstrip(" .,!?…-").encode())
         tokens = (llama.llama_token * (length + 16))()
         count = llama.llama_tokenize(self._vocabulary, text.raw[:length], length, tokens, len(tokens), False, True)
         return list(tokens[:count])

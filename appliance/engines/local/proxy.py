@@ -7,14 +7,13 @@ from contextlib import aclosing
 
 import numpy as np
 
-from appliance.engines.contracts import Message, Sound, Transcript
+from appliance.engines.contracts import Message, Sound, Token, Transcript
 from appliance.terms.errors import EngineDown
 from appliance.terms.units import CAPTURE_RATE, Pcm
 from appliance.workers.supervisor import Worker
 
 STT_DEADLINE_S = 10.0
 LLM_DEADLINE_S = 30.0
-HEAR_DEADLINE_S = 5.0
 TTS_DEADLINE_S = 10.0
 SENSE_DEADLINE_S = 1.0
 FORGET_DEADLINE_S = 5.0
@@ -40,26 +39,18 @@ class LocalLanguageModel:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
-    async def generate(self, call: str, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[str, None]:
+    async def generate(self, call: str, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
         arguments = {"call": call, "messages": [[m.role, m.text] for m in messages], "max_tokens": max_tokens}
         request = self._worker.stream("generate", arguments, deadline_s=LLM_DEADLINE_S)
         async with aclosing(request) as parts:
             async for part in parts:
-                yield str(part.meta["text"])
+                yield Token(str(part.meta["text"]), part.meta.get("ends"))
 
-    async def prefill(self, call: str, messages: Sequence[Message]) -> None:
-        arguments = {"call": call, "messages": [[m.role, m.text] for m in messages]}
+    async def prefill(self, call: str, messages: Sequence[Message], *, ended: bool = True) -> None:
+        arguments = {"call": call, "messages": [[m.role, m.text] for m in messages], "ended": ended}
         async with aclosing(self._worker.stream("prefill", arguments, deadline_s=LLM_DEADLINE_S)) as parts:
             async for _ in parts:
                 pass
-
-    async def hear(self, call: str, messages: Sequence[Message]) -> float:
-        ends = 0.0
-        arguments = {"call": call, "messages": [[m.role, m.text] for m in messages]}
-        async with aclosing(self._worker.stream("hear", arguments, deadline_s=HEAR_DEADLINE_S)) as parts:
-            async for part in parts:
-                ends = float(part.meta["ends"])
-        return ends
 
     async def forget(self, call: str) -> None:
         if not self._worker.is_ready:

@@ -10,7 +10,7 @@
 /** @typedef {{name: string, title: string, from: number, to: number, look: string}} Bar times in ms */
 
 /** Words for the stages; a stage not named here is drawn under its own name. @type {Record<string, string>} */
-const LANES = { stt: "Words", weigh: "Whole?", llm: "Answer", tts: "Voice" };
+const LANES = { stt: "Words", llm: "Answer", tts: "Voice" };
 /** The parts of the wait, in the order in which they are finished. */
 const PARTS = /** @type {const} */ ([
   ["endpoint_ms", "pause"],
