@@ -17,6 +17,7 @@ from rich.table import Table
 
 from appliance.bench import calls as calls_bench
 from appliance.bench import llm as llm_bench
+from appliance.bench import overlap as overlap_bench
 from appliance.bench import stt as stt_bench
 from appliance.bench import survive as survive_bench
 from appliance.bench import tts as tts_bench
@@ -42,7 +43,9 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="The configura
 @app.command()
 def turn(
     callers: Annotated[int, typer.Option(min=1, max=16, help="How many call at once.")] = 1,
-    group: Annotated[str, typer.Option(help="question, breath (pauses in the middle) or all.")] = "question",
+    group: Annotated[
+        str, typer.Option(help="question, breath (pauses in the middle), spelled, human, or all of these.")
+    ] = "question",
     url: Annotated[str | None, typer.Option(help="A running device, instead of one started for this.")] = None,
     cores: Annotated[
         float | None, typer.Option(min=0.1, max=1.0, help="Hold the device to this share of one core (root only).")
@@ -58,6 +61,21 @@ def turn(
         event = row["turn"]
         parts = [_ms(event.get(f"{part}_ms")) for part in ("endpoint", "stt", "llm", "tts", "playout")]
         table.add_row(row["id"], _ms(row["ms"]), *parts, "yes" if row["right"] else "no", str(event.get("reply") or ""))
+    _show(table, result, as_json)
+
+
+@app.command()
+def overlap(
+    url: Annotated[str | None, typer.Option(help="A running device, instead of one started for this.")] = None,
+    folder: Annotated[Path | None, typer.Option("--utterances", help="The folder of utterances.toml.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What becomes of a reply when its caller interrupts, murmurs, coughs or makes a noise."""
+    result = asyncio.run(overlap_bench.measure(folder or utterances.default_folder(), url=url))
+    table = Table("sound", "group", "silent after", "interrupted", "answered", "murmurs told")
+    for row in result["rows"]:
+        flags = ["yes" if row[key] else "no" for key in ("interrupted", "answered")]
+        table.add_row(row["id"], row["group"], _ms(row["silent_ms"]), *flags, str(row["turn"].get("murmurs", "–")))
     _show(table, result, as_json)
 
 

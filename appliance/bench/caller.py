@@ -1,4 +1,4 @@
-"""A test caller in a process of its own: `python -m appliance.bench.caller URL FOLDER [ID …]`, stock aiortc.
+"""A test caller in a process of its own: `python -m appliance.bench.caller URL FOLDER [over:QUESTION] [ID …]`.
 
 Plays utterances over WebRTC and measures, from the audio alone, from its last voiced sample sent to the first voiced
 sample of the reply received (*voiced*: a 20 ms frame above −42 dBFS). Prints one JSON object. What the device says of
@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,28 @@ REPLY_WITHIN_S = 15.0
 BROKEN_S = 0.7
 """A silence of this length inside a reply breaks it up."""
 POLL_S = 0.01
+INTO_REPLY_S = 0.8
+HELD_S = 0.3
+"""A silence of this length in a reply is more than a pause between its words."""
 BUFFER_S = 0.04
+OVER = "over:"
+"""Before the id of a question: over its reply the others are said."""
+
+
+@dataclass(slots=True, kw_only=True)
+class SpokenOver:
+    """One sound made over a reply, and what came of it; times in ms."""
+
+    id: str
+    silent_ms: float | None = None
+    """First voiced sample sent → the reply's last voiced sample before a silence."""
+    interrupted: bool = False
+    """The reply was not taken up again."""
+    answered: bool = False
+    words: str = ""
+    """What the device heard."""
+    turn: dict[str, Any] = field(default_factory=dict)
+    """The device's own event of the turn whose reply it was."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +89,8 @@ class Mouth(MediaStreamTrack):
 
     def __init__(self) -> None:
         super().__init__()
+        self.first_voiced = 0.0
+        """… of what is being said."""
         self.last_voiced = 0.0
         self._frames: deque[Pcm] = deque()
         self._count = 0
@@ -80,6 +104,7 @@ class Mouth(MediaStreamTrack):
         """(n,) int16, 16 kHz mono."""
         whole = np.pad(pcm, (0, -len(pcm) % FRAME_SAMPLES))
         self._frames.extend(whole.reshape(-1, FRAME_SAMPLES))
+        self.first_voiced = 0.0
 
     async def recv(self) -> av.AudioFrame:
         self._start = self._start or time.monotonic()
@@ -87,6 +112,7 @@ class Mouth(MediaStreamTrack):
         pcm = self._frames.popleft() if self._frames else np.zeros(FRAME_SAMPLES, np.int16)
         if is_voiced(pcm):
             self.last_voiced = time.monotonic()
+            self.first_voiced = self.first_voiced or self.last_voiced
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm)[None], format="s16", layout="mono")
         frame.sample_rate = CAPTURE_RATE
         frame.pts = self._count * FRAME_SAMPLES
@@ -203,6 +229,36 @@ class Caller:
         asked.right = utterance.right(str(turn.get("reply") or ""))
         return asked
 
+    async def speak_over(self, question: Utterance, sound: Utterance) -> SpokenOver:
+        """Ask the question, make the sound over its reply, and hear what comes of it."""
+        over, began = SpokenOver(id=sound.id), time.monotonic()
+        self._mouth.say(soundfile.read(question.file))
+        await self._until(lambda: not self._mouth.speaking, soundfile.MAX_S)
+        said = self._mouth.last_voiced
+        await self._until(lambda: bool(self._ear.after(said)), REPLY_WITHIN_S)
+        await asyncio.sleep(INTO_REPLY_S)
+        self._mouth.say(soundfile.read(sound.file))
+        await self._until(lambda: not self._mouth.speaking, soundfile.MAX_S)
+        await self._until(lambda: self._settled(began), REPLY_WITHIN_S)
+        begun = self._mouth.first_voiced
+        heard = self._ear.after(begun)
+        turns = [m for at, m in self._messages if at > began and m["type"] == "turn"]
+        over.turn = turns[0] if turns else {}
+        over.interrupted = bool(over.turn.get("interrupted"))
+        over.answered = len(turns) > 1 and bool(turns[-1].get("reply"))
+        overlaps = [m["text"] for at, m in self._messages if at > began and m["type"] == "overlap"]
+        over.words = overlaps[-1] if overlaps and overlaps[-1] else str(turns[-1].get("transcript") if turns else "")
+        edges = [begun, *heard]
+        gap = next((i for i, (a, b) in enumerate(pairwise(edges)) if b - a > HELD_S), len(edges) - 1)
+        if over.interrupted or gap < len(edges) - 1:
+            over.silent_ms = round((edges[gap] - begun) * 1000, 1)
+        return over
+
+    def _settled(self, since: float) -> bool:
+        """Has the agent said all, in this turn or, where it was interrupted, in the next one too?"""
+        turns = [m for at, m in self._messages if at > since and m["type"] == "turn"]
+        return self._ear.quiet_for() >= QUIET_S and bool(turns) and not turns[-1]["interrupted"]
+
     def _on_track(self, track: MediaStreamTrack) -> None:
         self._ear.attach(self._peer, track)
         self._listening = asyncio.create_task(self._ear.listen())
@@ -243,12 +299,24 @@ async def call(url: str, utterances: list[Utterance]) -> dict[str, Any]:
         await caller.close()
 
 
+async def call_and_speak_over(url: str, question: Utterance, sounds: list[Utterance]) -> dict[str, Any]:
+    """One call in which a question is asked for each sound, and the sound made over its reply."""
+    caller = Caller(url)
+    await caller.connect()
+    try:
+        await caller.hear_greeting()
+        return {"over": [asdict(await caller.speak_over(question, sound)) for sound in sounds]}
+    finally:
+        await caller.close()
+
+
 def main() -> None:
     url, folder, *ids = sys.argv[1:]
-    utterances = [u for u in load(Path(folder)) if not ids or u.id in ids]
-    order = {name: i for i, name in enumerate(ids)}
-    utterances.sort(key=lambda u: order.get(u.id, 0))
-    print(json.dumps(asyncio.run(call(url, utterances))))
+    known = {utterance.id: utterance for utterance in load(Path(folder))}
+    over = ids[0].removeprefix(OVER) if ids and ids[0].startswith(OVER) else ""
+    wanted = [known[name] for name in ids[bool(over) :]] if ids else list(known.values())
+    work = call_and_speak_over(url, known[over], wanted) if over else call(url, wanted)
+    print(json.dumps(asyncio.run(work)))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from .device import running
 from .utterances import Utterance, load
 
 IDLE_S = 10.0
+TURNS = ("question", "breath", "spelled", "human")
+"""Groups of whole turns; the others are said over a reply (`bench overlap`)."""
 STAGGER_S = 1.7
 """Callers start this far apart, so that they do not ask in step."""
 
@@ -30,7 +32,8 @@ async def measure(
     Without `url`, a device is started for it, on `cores` of a core where that is given, and its own costs are measured
     before the calls.
     """
-    utterances = [u for u in load(folder) if group in ("all", u.group)]
+    wanted = TURNS if group == "all" else (group,)
+    utterances = [u for u in load(folder) if u.group in wanted]
     async with contextlib.AsyncExitStack() as stack:
         costs: dict[str, Any] = {}
         if url is None:

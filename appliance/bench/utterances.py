@@ -16,7 +16,7 @@ class Utterance:
     file: Path
     text: str
     group: str
-    """`question`, or `breath`: one with a pause in its middle."""
+    """A turn: `question`, `human`, `breath` (a pause in it), `spelled` (several); over a reply: `barge`, `murmur`."""
     expect: tuple[str, ...]
     """Regular expressions; a right reply matches one of them."""
 

@@ -254,8 +254,8 @@ class Conversation:
             settled=len(settled.split()),
         )
         self._emit(caption)
-        if settled:
-            self._spawn(self._read_ahead(settled))
+        if known := words.split()[:-1]:  # the last one may be cut short; should another be wrong, little is lost
+            self._spawn(self._read_ahead(" ".join(known)))
 
     async def _read_ahead(self, words: str) -> None:
         with suppress(EngineError):  # the reply reads them anyway, only later

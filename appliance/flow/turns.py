@@ -19,7 +19,7 @@
     weighed   murmured   quiet     ReplyResumed        a murmur, a cough, a noise: the agent goes on
     weighed   forgotten  quiet     ReplyResumed        nobody could tell
 
-*Onset*: 96 ms of speech. *Overlap*: the same while the agent talks; *insisted* 224 ms of it, *certain* 700 ms: no
+*Onset*: 96 ms of speech. *Overlap*: the same while the agent talks; *insisted* 224 ms of it, *certain* 1 s: no
 murmur is that long. *Lull*: 64 ms without speech. *Faded*, *stopped*: 192 ms without speech.
 *Settled*: how long the pause must last depends on what the witnesses say of it:
 
@@ -52,7 +52,7 @@ ONSET_S = 0.096
 ONSET_GAP_S = 0.1
 LULL_S = 0.064
 INSISTED_S = 0.224
-CERTAIN_S = 0.7
+CERTAIN_S = 1.0
 FADED_S = 0.192
 FORGOTTEN_S = 2.0
 

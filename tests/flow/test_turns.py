@@ -153,7 +153,7 @@ def test_a_blip_over_the_agent_only_lowers_its_voice() -> None:
 
 
 def test_speech_over_the_agent_silences_it_and_then_interrupts() -> None:
-    talk = Talk(agent=True).says(1.0)
+    talk = Talk(agent=True).says(1.3)
     assert talk.kinds() == names(ReplyHeld, SpeechBegan)
     held, began = talk.events
     assert isinstance(held, ReplyHeld)
@@ -161,7 +161,7 @@ def test_speech_over_the_agent_silences_it_and_then_interrupts() -> None:
     assert held.at - held.since < 0.24
     assert began.over_agent
     assert began.since == held.since
-    assert began.at - began.since == pytest.approx(0.7, abs=0.04)
+    assert began.at - began.since == pytest.approx(1.0, abs=0.04)
 
 
 @pytest.mark.parametrize("meant", [True, False])
