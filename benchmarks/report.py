@@ -120,7 +120,25 @@ BENCHMARKS = (
     Benchmark(
         name="breath",
         command=("bench", "turn", "--group", "breath"),
-        figures=(Figure(label="end of speech → reply, p50", path="p50_ms"), *QUALITY),
+        runs=1,
+        figures=(
+            Figure(label="end of speech → reply, p50", path="p50_ms"),
+            Figure(label="p95", path="p95_ms"),
+            *QUALITY,
+        ),
+    ),
+    Benchmark(
+        name="overlap",
+        command=("bench", "overlap"),
+        runs=1,
+        figures=(
+            Figure(label="interruptions", path="barge_in", show=COUNT),
+            Figure(label="… that silenced the reply", path="silenced", show=COUNT, bar="all"),
+            Figure(label="silent after, p50", path="silent_p50_ms"),
+            at_most("p95", "silent_p95_ms", 450),
+            Figure(label="murmurs, coughs and noises", path="murmurs", show=COUNT),
+            at_most("… that cost the reply", "lost_share", 10, "{:.0f} %", scale=100),
+        ),
     ),
     Benchmark(
         name="llm",

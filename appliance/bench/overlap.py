@@ -46,6 +46,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "device_silent_p50_ms": round(float(np.percentile(device, 50)), 1),
         "murmurs": len(murmurs),
         "replies_lost": sum(row["interrupted"] for row in murmurs),
+        "lost_share": round(sum(row["interrupted"] for row in murmurs) / max(1, len(murmurs)), 3),
     }
 
 
