@@ -254,7 +254,8 @@ class Conversation:
             settled=len(settled.split()),
         )
         self._emit(caption)
-        if known := words.split()[:-1]:  # the last one may be cut short; should another be wrong, little is lost
+        known = words.split()[:-1]  # the last one may be cut short; should another be wrong, little is lost
+        if known and self._aside is None:  # whose unwritten rest the language model would forget
             self._spawn(self._read_ahead(" ".join(known)))
 
     async def _read_ahead(self, words: str) -> None:
@@ -424,6 +425,8 @@ class Conversation:
         """Make the turn history, and tell it."""
         self._reply = None
         reply.drop()
+        self._drop(self._aside)
+        self._aside = None
         if not interrupted:
             self._capture.end()
         words = reply.transcript or ""

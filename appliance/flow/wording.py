@@ -10,8 +10,8 @@ from enum import Enum, auto
 
 ENDS_LIKELY = 0.12
 ENDS_PERHAPS = 0.03
-"""The language model's probability that an utterance ends here. Of 41 broken off in the middle of a sentence none had the
-first, and two the second; of 69 whole ones 59 had the first and 67 the second (docs/benchmarks.md)."""
+"""The language model's probability that an utterance ends here. Of 41 broken off in the middle of a sentence none had
+the first, and two the second; of 69 whole ones 59 had the first and 67 the second (docs/benchmarks.md)."""
 
 ASKS = re.compile(
     r"\?\W*$|\b(?:could|can|would|will) you\b|\b(?:tell|show|give|help) me\b"
