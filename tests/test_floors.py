@@ -35,6 +35,7 @@ PURE = {
     "flow/pace.py",
     "flow/pauses.py",
     "flow/silence.py",
+    "flow/spoken.py",
     "flow/wording.py",
     "rtp/jitter.py",
     "doors/queue.py",

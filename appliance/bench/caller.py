@@ -60,6 +60,8 @@ class SpokenOver:
     answered: bool = False
     words: str = ""
     """What the device heard."""
+    reply: str = ""
+    """What was heard of the last reply."""
     turn: dict[str, Any] = field(default_factory=dict)
     """The device's own event of the turn whose reply it was."""
 
@@ -245,7 +247,8 @@ class Caller:
         turns = [m for at, m in self._messages if at > began and m["type"] == "turn"]
         over.turn = turns[0] if turns else {}
         over.interrupted = bool(over.turn.get("interrupted"))
-        over.answered = len(turns) > 1 and bool(turns[-1].get("reply"))
+        over.reply = str(turns[-1].get("reply") or "") if turns else ""
+        over.answered = len(turns) > 1 and bool(over.reply)
         overlaps = [m["text"] for at, m in self._messages if at > began and m["type"] == "overlap"]
         over.words = overlaps[-1] if overlaps and overlaps[-1] else str(turns[-1].get("transcript") if turns else "")
         edges = [begun, *heard]

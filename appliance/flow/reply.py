@@ -19,6 +19,7 @@ from appliance.terms.units import CAPTURE_RATE, Pcm
 
 from .agent import Agent
 from .chunker import Chunker
+from .spoken import spoken
 from .timeline import Timeline
 
 TELLING_TOKENS = 5
@@ -170,6 +171,8 @@ class Reply:
             await self._committed.wait()
 
     async def _put(self, clause: str) -> None:
+        if not (clause := spoken(clause)):
+            return
         first = self.timeline.clause is None
         if first:
             self.timeline.clause = self._clock.now()

@@ -90,6 +90,25 @@ async def test_a_call_survives_the_death_of(engine: str, device: Device, utteran
     assert second.turn["turn"] == 2
 
 
+async def test_an_interruption_ends_a_reply_and_a_murmur_does_not(
+    device: Device, utterances: dict[str, Utterance]
+) -> None:
+    caller = Caller(device.url)
+    await caller.connect()
+    try:
+        await caller.hear_greeting()
+        murmured = await caller.speak_over(utterances["open"], utterances["murmur-okay"])
+        assert not murmured.interrupted
+        assert "1" in murmured.turn["reply"], "it went on to its end"
+        interrupted = await caller.speak_over(utterances["open"], utterances["barge-wifi"])
+        assert interrupted.interrupted
+        assert interrupted.answered
+        assert interrupted.silent_ms is not None
+        assert utterances["barge-wifi"].right(interrupted.reply), interrupted.reply
+    finally:
+        await caller.close()
+
+
 async def test_a_third_caller_is_told_that_all_lines_are_taken(
     device: Device, http: aiohttp.ClientSession, utterances: dict[str, Utterance]
 ) -> None:
