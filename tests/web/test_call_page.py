@@ -120,10 +120,9 @@ def test_a_question_asked_aloud_is_captioned_and_answered_aloud(device: Device, 
         listening = driver.execute_async_script(LISTEN)
         assert listening == "listening"
 
-        def captions(selector: str) -> str:
-            return " ".join(
-                e.get_attribute("textContent") or "" for e in driver.find_elements(By.CSS_SELECTOR, selector)
-            )
+        def captions(selector: str) -> str:  # in one step: captions are replaced while they grow
+            texts = "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent).join(' ')"
+            return str(driver.execute_script(texts, selector))
 
         until(driver, lambda: "password" in captions("#captions .said .words").lower(), 30)
         began = driver.execute_script("return performance.now()")

@@ -34,6 +34,8 @@ export class Call extends EventTarget {
 
   /** @type {RTCPeerConnection|null} */
   #pc = null;
+  /** The line before, while another one is made. @type {RTCPeerConnection|null} */
+  #broken = null;
   /** @type {RTCDataChannel|null} */
   #channel = null;
   /** What the device wants to see of a caller who comes back. */
@@ -60,6 +62,8 @@ export class Call extends EventTarget {
   async #ring() {
     const offer = await this.#offer(/** @type {MediaStream} */ (this.microphone));
     const answer = await this.#post(offer);
+    this.#broken?.close();
+    this.#broken = null;
     if (this.#over) return;
     this.id = String(answer.call ?? "");
     this.#resume = String(answer.resume ?? "");
@@ -98,7 +102,9 @@ export class Call extends EventTarget {
 
   /** @param {MediaStream} microphone @returns {Promise<RTCSessionDescription>} with its candidates */
   async #offer(microphone) {
-    this.#pc?.close();
+    // The old line is closed only once the device knows of the new one: to the device, a closed line is a hang-up.
+    if (this.#broken) this.#pc?.close();
+    else this.#broken = this.#pc;
     const pc = new RTCPeerConnection({ iceServers: [] });
     this.#pc = pc;
     pc.addEventListener("connectionstatechange", () => {
@@ -187,6 +193,7 @@ export class Call extends EventTarget {
 
   #release() {
     for (const track of this.microphone?.getTracks() ?? []) track.stop();
+    this.#broken?.close();
     this.#pc?.close();
   }
 
