@@ -12,7 +12,7 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -28,6 +28,7 @@ from appliance.doors.aiortc_seam import tap_opus
 from appliance.doors.ear import Ear
 from appliance.dsp import soundfile
 from appliance.terms.clock import SystemClock
+from appliance.terms.errors import EngineError
 from appliance.terms.units import CAPTURE_RATE, FRAME_MS, FRAME_SAMPLES, Pcm, is_voiced
 
 from .utterances import Utterance, load
@@ -311,6 +312,17 @@ async def call_and_speak_over(url: str, question: Utterance, sounds: list[Uttera
         return {"over": [asdict(await caller.speak_over(question, sound)) for sound in sounds]}
     finally:
         await caller.close()
+
+
+async def separately(url: str, folder: Path, arguments: Iterable[str]) -> dict[str, Any]:
+    """What a caller in a process of its own found. Raises EngineError where it failed."""
+    command = (sys.executable, "-m", "appliance.bench.caller", url, str(folder), *arguments)
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    if process.returncode != 0:
+        raise EngineError(f"a caller failed with exit code {process.returncode}")
+    found: dict[str, Any] = json.loads(output)
+    return found
 
 
 def main() -> None:

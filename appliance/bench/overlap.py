@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from appliance.terms.errors import EngineError
-
-from .caller import OVER
+from .caller import OVER, separately
 from .device import running
 from .utterances import load
 
@@ -27,7 +22,8 @@ async def measure(folder: Path, *, url: str | None) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     async with running() as device:
         for group, ids in sounds.items():
-            for row in await _call(url or device.url, folder, ids):
+            found = await separately(url or device.url, folder, (f"{OVER}{QUESTION}", *ids))
+            for row in found["over"]:
                 rows.append({"group": group, **row})
     return {**summary(rows), "rows": rows}
 
@@ -48,15 +44,3 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "replies_lost": sum(row["interrupted"] for row in murmurs),
         "lost_share": round(sum(row["interrupted"] for row in murmurs) / max(1, len(murmurs)), 3),
     }
-
-
-async def _call(url: str, folder: Path, ids: list[str]) -> list[dict[str, Any]]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "appliance.bench.caller", url, str(folder), f"{OVER}{QUESTION}", *ids),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    output, _ = await process.communicate()
-    if process.returncode != 0:
-        raise EngineError(f"a caller failed with exit code {process.returncode}")
-    rows: list[dict[str, Any]] = json.loads(output)["over"]
-    return rows

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from appliance.terms.errors import EngineError
-
-from .caller import BROKEN_S
+from .caller import BROKEN_S, separately
 from .device import running
 from .utterances import Utterance, load
 
@@ -68,14 +64,7 @@ def summary(asked: list[dict[str, Any]]) -> dict[str, Any]:
 
 async def _call(url: str, folder: Path, utterances: list[Utterance], delay_s: float) -> list[dict[str, Any]]:
     await asyncio.sleep(delay_s)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "appliance.bench.caller", url, str(folder), *(u.id for u in utterances)),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    output, _ = await process.communicate()
-    if process.returncode != 0:
-        raise EngineError(f"a caller failed with exit code {process.returncode}")
-    rows: list[dict[str, Any]] = json.loads(output)["asked"]
+    rows: list[dict[str, Any]] = (await separately(url, folder, (u.id for u in utterances)))["asked"]
     return rows
 
 
