@@ -169,10 +169,12 @@ class WebrtcLine:
         track = await asyncio.shield(self._track)
         try:
             if self._ear is not None:
-                await asyncio.gather(self._listen_to(self._ear.frames()), track.recv())  # which only tells of the end
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._listen_to(self._ear.frames()))
+                    group.create_task(track.recv())  # which only tells of the end, and ends the listening
             else:
                 await self._listen_to(_decoded(track))
-        except MediaStreamError:
+        except* MediaStreamError:
             self.hang_up("hangup")
 
     async def _listen_to(self, sounds: AsyncIterator[Pcm]) -> None:
