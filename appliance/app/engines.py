@@ -67,16 +67,14 @@ class EngineRoom:
         Where threads are still to be measured, one engine starts after the other: together they would measure each
         other.
         """
-        measuring = any(worker.options.get("threads") == MEASURED for worker in self.workers)
+        measuring = [worker for worker in self.workers if worker.options.get("threads") == MEASURED]
         for worker in self.workers:
             await worker.start()
             if measuring:
                 await worker.wait_ready(timeout_s)
         await asyncio.gather(*(worker.wait_ready(timeout_s) for worker in self.workers))
-        if measuring:
-            for worker in self.workers:
-                if worker.name in self._models:
-                    self._tuning.keep(worker.name, self._models[worker.name], worker.facts)
+        for worker in measuring:
+            self._tuning.keep(worker.name, self._models[worker.name], worker.facts)
 
     async def stop(self) -> None:
         await asyncio.gather(*(worker.stop() for worker in self.workers))

@@ -33,7 +33,12 @@ class Tuning:
         return "off" if self._kept.get(f"llm {model}", {}).get("requantise") == "off" else owner
 
     def keep(self, engine: str, model: str, facts: Mapping[str, Any]) -> None:
-        """An engine has started. A disk that is full or read-only only costs the next start its time."""
+        """An engine has started. What it found while others used the processor is not to be believed, nor kept.
+
+        A disk that is full or read-only only costs the next start its time.
+        """
+        if not facts.get("alone", True):
+            return
         self._kept[f"{engine} {model}"] = {name: facts[name] for name in ("threads", "requantise") if name in facts}
         part = self._file.with_suffix(".part")
         with contextlib.suppress(OSError):

@@ -23,6 +23,11 @@ def test_what_was_measured_is_kept_for_that_model(tmp_path: Path) -> None:
     assert again.requantise("small", "auto") == "auto"
 
 
+def test_what_was_measured_on_a_busy_machine_is_not_kept(tmp_path: Path) -> None:
+    Tuning(tmp_path).keep("stt", "tiny", {"threads": 1, "alone": False})
+    assert Tuning(tmp_path).threads("stt", "tiny", 0) == MEASURED
+
+
 def test_another_machine_measures_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Tuning(tmp_path).keep("stt", "tiny", {"threads": 3})
     monkeypatch.setattr(tuning, "_processor", lambda: "another")

@@ -25,7 +25,7 @@ import numpy as np
 from appliance.workers.mailbox import Mailbox, Request
 
 from .requantise import requantised
-from .threads import candidates, fastest
+from .threads import Threads, candidates, fastest
 
 PREFILL_BATCH = 64
 """Prompt tokens of one request in one batch: the others' next tokens wait no longer than that takes."""
@@ -111,9 +111,8 @@ class Llama:
             weights.unlink()  # damaged; made anew at the next start
             self._model, weights = Model(model, **sizes), None
         model = str(weights or model)
-        if not threads:
-            threads = fastest(candidates(), self._model.sample)
-            self._model.use_threads(threads)
+        best = Threads(threads) if threads else fastest(candidates(), self._model.sample)
+        self._model.use_threads(best.count)
         self._spare = [Place(id=i) for i in range(1, calls + 1)]
         self._calls: dict[str, Place] = {}
         self._jobs: list[Job] = []
@@ -134,7 +133,7 @@ class Llama:
         self.facts: Mapping[str, Any] = {
             "prefix_tokens": len(self._prefix),
             "prefix_loaded": loaded,
-            "threads": threads,
+            **best.facts,
             "requantise": "auto" if weights else "off",
         }
 

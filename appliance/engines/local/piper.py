@@ -17,7 +17,7 @@ from piper.config import PiperConfig
 
 from appliance.workers.mailbox import Answer, Mailbox, Request, serve_in_turn
 
-from .threads import candidates, fastest
+from .threads import Threads, candidates, fastest
 from .timing import GAP, ends
 
 MAX_TEXT = 2000
@@ -37,9 +37,9 @@ class Piper:
         def load(count: int) -> PiperVoice:
             return PiperVoice(session=_session(weights, count), config=config)
 
-        threads = threads or fastest(candidates(), lambda count: partial(_speak, load(count)))
-        self._voice = load(threads)
-        self.facts: Mapping[str, Any] = {"rate": config.sample_rate, "threads": threads}
+        best = Threads(threads) if threads else fastest(candidates(), lambda count: partial(_speak, load(count)))
+        self._voice = load(best.count)
+        self.facts: Mapping[str, Any] = {"rate": config.sample_rate, **best.facts}
         _speak(self._voice)
 
     def serve(self, mailbox: Mailbox) -> None:

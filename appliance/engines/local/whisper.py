@@ -21,7 +21,7 @@ from faster_whisper.tokenizer import Tokenizer
 from appliance.terms.units import CAPTURE_RATE, FRAME_SAMPLES, Pcm
 from appliance.workers.mailbox import Answer, Mailbox, Request, serve_in_turn
 
-from .threads import candidates, fastest
+from .threads import Threads, candidates, fastest
 
 AUTO = "auto"
 FRAMES_PER_S = 100
@@ -51,8 +51,11 @@ class Whisper:
         """`language`: Whisper's code of one, or `auto`: heard anew in each clip. `threads` 0: as many as are best."""
         if device == "cuda" and not ctranslate2.get_cuda_device_count():
             raise ValueError("stt.device = cuda, but CTranslate2 finds no CUDA device here: set it to cpu or auto")
-        threads = threads or fastest(candidates(), lambda count: _encoding(_load(model, device, count)))
-        self._whisper = _load(model, device, threads)
+        if threads:
+            best = Threads(threads)
+        else:
+            best = fastest(candidates(), lambda count: _encoding(_load(model, device, count)))
+        self._whisper = _load(model, device, best.count)
         if not self._whisper.model.is_multilingual and language != "en":
             raise ValueError(
                 f"stt.language = {language}, but {model} knows English only: set stt.model to a multilingual one"
@@ -62,7 +65,7 @@ class Whisper:
             raise ValueError(f"stt.language = {language} is none of Whisper's: de, en, es, fr, … or auto")
         self._language = language
         self._tokenizers: dict[str, Tokenizer] = {}
-        self.facts: Mapping[str, Any] = {"threads": threads}
+        self.facts: Mapping[str, Any] = best.facts
         self.transcribe(np.zeros(CAPTURE_RATE, np.int16))
 
     def serve(self, mailbox: Mailbox) -> None:
