@@ -57,7 +57,7 @@ async def ask(config: Config, state: Path, *, file: Path | None, text: str | Non
     if not turns:
         raise BadInput(f"{file}: no speech was heard in it")
     if out is not None:
-        soundfile.write(out, line.heard(), line.rate_out)
+        soundfile.write(out, line.reply(), line.rate_out)
     return as_json(turns[-1])
 
 

@@ -49,7 +49,12 @@ async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock) -
         phrases=await render_all(engines.tts, who.greeting),
         instructions=who.instructions,
         clock=clock,
-        pace=Pace(speculate=config.turns.speculate == "auto", max_tokens=config.llm.max_tokens),
+        pace=pace(config),
         max_pause_s=config.turns.max_pause_ms / 1000,
         silence_s=config.turns.silence_s,
     )
+
+
+def pace(config: Config) -> Pace:
+    """What a device that has not answered anybody yet believes it can do in time."""
+    return Pace(speculate=config.turns.speculate == "auto", max_tokens=config.llm.max_tokens)

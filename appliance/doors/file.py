@@ -24,11 +24,11 @@ class FileLine:
     door = "file"
     lead_ms = 60.0
 
-    def __init__(self, pcm: Pcm, rate_out: int, clock: Clock) -> None:
+    def __init__(self, pcm: Pcm, rate_out: int, clock: Clock, *, lead_in_ms: int = LEAD_IN_MS) -> None:
         self.rate_out = rate_out
         self.said = asyncio.Event()
         """Set once the whole file has been said."""
-        self._pcm = np.concatenate([np.zeros(LEAD_IN_MS * FRAME_SAMPLES // FRAME_MS, np.int16), pcm])
+        self._pcm = np.concatenate([np.zeros(lead_in_ms * FRAME_SAMPLES // FRAME_MS, np.int16), pcm])
         self._clock = clock
         self._queue = SpeechQueue(rate_out)
         self._heard: list[Pcm] = []
@@ -67,7 +67,11 @@ class FileLine:
         self.ended = self.ended or reason
 
     def heard(self) -> Pcm:
-        """All it was told, (n,) int16 at `rate_out`, without the silence before and after."""
-        pcm = np.concatenate(self._heard) if self._heard else np.zeros(0, np.int16)
+        """All it was told since the call began, (n,) int16 at `rate_out`."""
+        return np.concatenate(self._heard) if self._heard else np.zeros(0, np.int16)
+
+    def reply(self) -> Pcm:
+        """The same without the silence before and after."""
+        pcm = self.heard()
         loud = np.flatnonzero(pcm)
         return pcm[loud[0] : loud[-1] + 1] if len(loud) else pcm[:0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import wave
 from pathlib import Path
 
 import av
@@ -14,6 +13,7 @@ from appliance.terms.units import CAPTURE_RATE, Pcm
 from .resample import samples
 
 MAX_S = 120.0
+PIECE = 4096
 
 
 def read(path: Path, *, rate: int = CAPTURE_RATE, max_s: float = MAX_S) -> Pcm:
@@ -49,13 +49,18 @@ def read(path: Path, *, rate: int = CAPTURE_RATE, max_s: float = MAX_S) -> Pcm:
 
 
 def write(path: Path, pcm: Pcm, rate: int) -> None:
-    """(n,) int16 mono as a WAV file. Raises DeviceError where it cannot be written."""
+    """(n,) int16 mono as a WAV file, or as FLAC where the name ends so. Raises DeviceError where that fails."""
+    codec, kind = ("flac", "flac") if path.suffix == ".flac" else ("pcm_s16le", "wav")
     try:
-        with path.open("wb") as out, wave.open(out, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(rate)
-            file.writeframes(pcm.astype("<i2", copy=False).tobytes())
+        with path.open("wb") as out, av.open(out, "w", format=kind) as container:
+            stream = container.add_stream(codec, rate=rate, layout="mono", format="s16")
+            assert isinstance(stream, av.AudioStream)
+            for start in range(0, len(pcm), PIECE):
+                piece = np.ascontiguousarray(pcm[None, start : start + PIECE])
+                frame = av.AudioFrame.from_ndarray(piece, format="s16", layout="mono")
+                frame.sample_rate, frame.pts = rate, start
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
     except OSError as error:
         raise DeviceError(
             f"{path} cannot be written: {error.strerror}", mend="Is the disk full, or the folder not writable?"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from appliance.app.systemd import Systemd
-from tests.warp import warped
+from appliance.bench.warp import warped
 
 UNIT = Path(__file__).parents[2] / "systemd" / "frontdesk.service"
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from appliance.bench.utterances import Utterance
+from appliance.bench.warp import LoopClock, warped
 from appliance.doors.file import FileLine
 from appliance.dsp import soundfile
 from appliance.engines.contracts import Engines, Message, Sound, Token, Transcript
@@ -33,7 +34,6 @@ from appliance.terms.events import (
     TurnEnded,
 )
 from appliance.terms.units import CAPTURE_RATE, Pcm
-from tests.warp import LoopClock, warped
 
 RATE = 22_050
 REPLY = "We are open from eight to six. On Saturday we close at one. On Sunday we are closed all day long."

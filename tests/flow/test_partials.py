@@ -6,11 +6,11 @@ import asyncio
 
 import numpy as np
 
+from appliance.bench.warp import LoopClock, warped
 from appliance.engines.contracts import Transcript
 from appliance.flow.partials import EVERY_S, SHARE, Partials
 from appliance.terms.errors import EngineDown
 from appliance.terms.units import Pcm
-from tests.warp import LoopClock, warped
 
 PCM = np.zeros(160, np.int16)
 

@@ -6,11 +6,11 @@ import asyncio
 
 import numpy as np
 
+from appliance.bench.warp import LoopClock, warped
 from appliance.doors.file import FileLine
 from appliance.engines.contracts import Sound
 from appliance.flow.playout import DOOR_STUCK_S, Playout
 from appliance.terms.units import Pcm
-from tests.warp import LoopClock, warped
 
 RATE = 24_000
 
@@ -38,7 +38,7 @@ class Heard:
     async def whole(self) -> Pcm:
         self.line.hang_up("hangup")
         await self._listening
-        return self.line.heard()
+        return self.line.reply()
 
 
 def test_all_is_played_without_the_silence_before_it_and_the_voice_is_told_once() -> None:
