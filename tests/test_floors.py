@@ -38,6 +38,7 @@ PURE = {
     "flow/spoken.py",
     "flow/wording.py",
     "rtp/jitter.py",
+    "control/book.py",
     "doors/queue.py",
     "doors/rate.py",
     "doors/tickets.py",

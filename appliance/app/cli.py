@@ -14,8 +14,10 @@ import typer
 
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError, FrontdeskError
+from appliance.web.owner import token
+from appliance.web.server import url
 
-from . import bench, models, settings
+from . import bench, calls_cli, models, settings
 from .ask import ask as ask_once
 from .check import check as check_all
 from .daemon import run as run_daemon
@@ -32,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
+app.add_typer(calls_cli.app, name="calls")
 
 ConfigFile = Annotated[
     Path | None,
@@ -84,6 +87,19 @@ def ask(
     _print_turn(turn)
     if as_json:
         print(json.dumps(turn))
+
+
+@app.command()
+def console(
+    config: ConfigFile = None,
+    lan: Annotated[bool, typer.Option("--lan", help="As the device was started.")] = False,
+) -> None:
+    """Print the address of the owner's console, with the key to it: it shows what the device's calls were."""
+    settled = settings.load(config, os.environ)
+    settled = settings.on_the_network(settled) if lan else settled
+    address = url(settled.http.host, settled.http.port, secure=bool(settled.http.tls))
+    print(f"{address}console#key={token(state_dir(os.environ))}")
+    print("Keep this to yourself: whoever has it sees what callers said.", file=sys.stderr)
 
 
 def _print_turn(turn: dict[str, Any]) -> None:

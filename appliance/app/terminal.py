@@ -12,7 +12,6 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import segno
@@ -20,6 +19,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from appliance.terms.clock import SystemClock, rfc3339
 from appliance.terms.events import (
     CallEnded,
     CallStarted,
@@ -138,14 +138,19 @@ class Journal:
 
     @staticmethod
     def _print(values: dict[str, Any]) -> None:
-        print(json.dumps({"ts": _now(), **values}), file=sys.stderr, flush=True)
+        print(json.dumps({"ts": rfc3339(SystemClock().utc()), **values}), file=sys.stderr, flush=True)
 
 
 class JsonRecords(logging.Formatter):
     """A log record as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
-        values = {"ts": _now(), "type": "log", "level": record.levelname.lower(), "logger": record.name}
+        values = {
+            "ts": rfc3339(SystemClock().utc()),
+            "type": "log",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+        }
         values["message"] = record.getMessage()
         if record.exc_info:
             values["exception"] = self.formatException(record.exc_info)
@@ -159,7 +164,3 @@ def open_terminal(environ: Mapping[str, str], *, verbose: bool) -> Terminal | Jo
     handler.setFormatter(JsonRecords() if service else logging.Formatter("%(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
     return Journal() if service else Terminal()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.terms.clock import Clock
+from appliance.terms.clock import Clock, rfc3339
 from appliance.terms.events import Route, TurnEnded
 from appliance.terms.line import Line
 
@@ -31,7 +31,7 @@ class Account:
             call=self._line.call,
             door=self._line.door,
             turn=number,
-            ts=self._clock.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            ts=rfc3339(self._clock.utc()),
             transcript=reply.transcript or "",
             reply=heard,
             interrupted=interrupted,

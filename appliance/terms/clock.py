@@ -25,3 +25,8 @@ class SystemClock:
 
     def utc(self) -> datetime:
         return datetime.now(UTC)
+
+
+def rfc3339(moment: datetime) -> str:
+    """A moment of UTC as text, to the millisecond: `2026-01-31T12:00:00.000Z`."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

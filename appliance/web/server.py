@@ -50,11 +50,13 @@ class WebServer:
         self._tls = certificate.context() if certificate is not None else None
         self.business = business
         self._page = _template("index.html")
+        self._console = _template("console.html")
         self._welcome = None
         if certificate is not None and welcome_port is not None:
             self._welcome = Welcome(business, certificate, host, welcome_port)
         app = web.Application(middlewares=[_guard(host)], client_max_size=MAX_BODY_BYTES)
         app.add_routes([web.get("/", self._call_page), web.get("/healthz", _alive), web.get("/readyz", self._ready)])
+        app.add_routes([web.get("/console", self._console_page)])
         app.add_routes(routes)
         app.router.add_static("/pages", PAGES)
         self._runner = web.AppRunner(app, access_log=None)
@@ -63,7 +65,7 @@ class WebServer:
     def url(self) -> str:
         """Where it listens, once started; an address of the device's network where it listens on all of them."""
         address, port = self._runner.addresses[0][:2]
-        return _url("http" if self._tls is None else "https", address, port)
+        return url(address, port, secure=self._tls is not None)
 
     @property
     def welcome_url(self) -> str:
@@ -86,7 +88,14 @@ class WebServer:
         await self._runner.cleanup()
 
     async def _call_page(self, request: web.Request) -> web.Response:
-        text = self._page.substitute(business=html.escape(self.business))
+        return self._filled(self._page)
+
+    async def _console_page(self, request: web.Request) -> web.Response:
+        """It holds nothing: what it shows it asks for with the owner's token."""
+        return self._filled(self._console)
+
+    def _filled(self, page: Template) -> web.Response:
+        text = page.substitute(business=html.escape(self.business))
         return web.Response(text=text, content_type="text/html")
 
     async def _ready(self, request: web.Request) -> web.Response:
@@ -110,7 +119,8 @@ class Welcome:
 
     @property
     def url(self) -> str:
-        return _url("http", *self._runner.addresses[0][:2])
+        address, port = self._runner.addresses[0][:2]
+        return url(address, port, secure=False)
 
     async def start(self, secure_port: int) -> None:
         """Raises DeviceError where the address cannot be used."""
@@ -141,10 +151,11 @@ async def _listen(runner: web.AppRunner, host: str, port: int, key: str, tls: ss
         ) from error
 
 
-def _url(scheme: str, address: str, port: int) -> str:
+def url(address: str, port: int, *, secure: bool) -> str:
+    """Of a server that listens there; of all addresses, the device's first on its network."""
     if address in ("0.0.0.0", "::"):
         address = next(iter(addresses()), "127.0.0.1")
-    return f"{scheme}://{f'[{address}]' if ':' in address else address}:{port}/"
+    return f"{'https' if secure else 'http'}://{f'[{address}]' if ':' in address else address}:{port}/"
 
 
 def _template(name: str) -> Template:

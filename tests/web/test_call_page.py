@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from appliance.bench.device import Device, running
 from appliance.bench.utterances import Utterance
 from appliance.dsp import soundfile
 from appliance.flow.phrases import BACK
+from tests.web.chromium import body, browser, press, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.model]
 
 GREETING_S = 8.0
 """The microphone is silent for longer than the greeting takes."""
 AFTER_S = 20.0
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-)
 LISTEN = """
 const voice = document.querySelector('audio#voice');
 const context = new AudioContext({sampleRate: 48000});
@@ -61,37 +43,6 @@ context.audioWorklet.addModule('data:text/javascript,' + encodeURIComponent(code
   done('listening');
 }, (error) => done(String(error)));
 """
-
-
-@contextmanager
-def browser(*flags: str, phone: bool = False) -> Iterator[webdriver.Chrome]:
-    """A Chromium with a profile of its own, gone afterwards."""
-    profile = tempfile.mkdtemp(prefix="frontdesk-chromium-")
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or "/usr/bin/chromium"
-    if phone:
-        metrics = {"width": 360, "height": 740, "pixelRatio": 3.0, "touch": True, "mobile": True}
-        options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
-    for flag in (*FLAGS, f"--user-data-dir={profile}", *flags):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    try:
-        yield driver
-    finally:
-        driver.quit()
-        shutil.rmtree(profile, ignore_errors=True)
-
-
-def until(driver: webdriver.Chrome, condition: Callable[[], Any], within_s: float) -> Any:
-    return WebDriverWait(driver, within_s, poll_frequency=0.1).until(lambda _: condition())
-
-
-def press(driver: webdriver.Chrome, name: str) -> None:
-    driver.find_element(By.ID, name).click()
-
-
-def body(driver: webdriver.Chrome, key: str) -> str:
-    return str(driver.execute_script("return document.body.dataset[arguments[0]] || ''", key))
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,8 @@
  *
  * Work done before the decision that the turn is over was hidden behind the caller's speech and pause, and work after
  * the first sound of the reply behind the reply: both are drawn lightly. What lies between the two the caller waited
- * for, and it is drawn solid. Set `turn` to a turn event.
+ * for, and it is drawn solid. Set `turn` to a turn event. It speaks to the caller, or, with the attribute `of-caller`,
+ * to somebody else about them.
  */
 
 /** @typedef {import("./messages.js").TurnMessage} TurnMessage */
@@ -19,6 +20,8 @@ const PARTS = /** @type {const} */ ([
   ["tts_ms", "voice"],
   ["playout_ms", "line"],
 ]);
+const TO_CALLER = { name: "You", spoke: "you spoke", who: "you", had: "you had" };
+const OF_CALLER = { name: "Caller", spoke: "the caller spoke", who: "the caller", had: "they had" };
 const TICK_STEPS_MS = [50, 100, 200, 250, 500, 1000, 2000, 5000, 10000];
 const TICKS_AT_MOST = 7;
 
@@ -32,16 +35,17 @@ export class TurnBars extends HTMLElement {
 
   set turn(turn) {
     this.#turn = turn;
-    this.replaceChildren(...(turn ? [chart(turn), parts(turn), legend()] : []));
+    const words = this.hasAttribute("of-caller") ? OF_CALLER : TO_CALLER;
+    this.replaceChildren(...(turn ? [chart(turn, words), parts(turn), legend(words)] : []));
   }
 }
 
-/** @param {TurnMessage} turn */
-function chart(turn) {
+/** @param {TurnMessage} turn @param {typeof TO_CALLER} words */
+function chart(turn, words) {
   const axis = axisOf(turn);
-  const figure = box("bars", ...lanesOf(turn, axis).map((bars) => lane(bars, axis)), scale(axis));
+  const figure = box("bars", ...lanesOf(turn, axis, words).map((bars) => lane(bars, axis)), scale(axis));
   figure.role = "img";
-  figure.ariaLabel = inWords(turn);
+  figure.ariaLabel = inWords(turn, words);
   const waited = turn.e2a_ms ?? turn.endpoint_ms ?? 0;
   figure.style.setProperty("--zero", share(0, axis));
   figure.style.setProperty("--decision", share(turn.endpoint_ms ?? 0, axis));
@@ -66,16 +70,17 @@ function axisOf(turn) {
 /**
  * @param {TurnMessage} turn
  * @param {{from: number, to: number}} axis
+ * @param {typeof TO_CALLER} words
  * @returns {Bar[][]} one list of bars for each lane
  */
-function lanesOf(turn, axis) {
+function lanesOf(turn, axis, { name: caller, spoke, had }) {
   const decision = turn.endpoint_ms ?? 0;
   const reply = turn.e2a_ms;
   /** @type {Bar[][]} */
   const lanes = [
     [
-      { name: "You", title: "you spoke", from: axis.from, to: 0, look: "speech" },
-      { name: "You", title: "pause, until it was clear that you had finished", from: 0, to: decision, look: "pause" },
+      { name: caller, title: spoke, from: axis.from, to: 0, look: "speech" },
+      { name: caller, title: `pause, until it was clear that ${had} finished`, from: 0, to: decision, look: "pause" },
     ],
   ];
   const names = [...Object.keys(LANES), ...Object.keys(turn.stages)];
@@ -134,19 +139,20 @@ function parts(turn) {
   return list;
 }
 
-function legend() {
+/** @param {typeof TO_CALLER} words */
+function legend({ who }) {
   return box(
     "legend",
     box("key", box("bar hidden"), text("span", "", "hidden behind speech or pause")),
-    box("key", box("bar waited"), text("span", "", "you waited for it")),
+    box("key", box("bar waited"), text("span", "", `${who} waited for it`)),
   );
 }
 
-/** @param {TurnMessage} turn @returns {string} the picture in words */
-function inWords(turn) {
+/** @param {TurnMessage} turn @param {typeof TO_CALLER} words @returns {string} the picture in words */
+function inWords(turn, { who }) {
   if (turn.e2a_ms === null) return "There was no reply in this turn.";
   const named = PARTS.filter(([key]) => turn[key] !== null).map(([key, name]) => `${name} ${ms(turn[key] ?? 0)}`);
-  return `The reply began ${ms(turn.e2a_ms)} after you stopped speaking: ${named.join(", ")}.`;
+  return `The reply began ${ms(turn.e2a_ms)} after ${who} stopped speaking: ${named.join(", ")}.`;
 }
 
 /** @param {number} value @returns {string} with its unit, and a true minus sign */

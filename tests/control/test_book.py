@@ -1,0 +1,93 @@
+"""What the device remembers of its calls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from appliance.control.book import CALLS, TURNS, CallBook
+from appliance.terms.events import CallEnded, CallStarted, EngineChanged, Route, State, StateChanged, TurnEnded
+
+NOW = "2026-01-31T12:00:00.000Z"
+TURN = TurnEnded(
+    call="a",
+    door="webrtc",
+    turn=1,
+    ts=NOW,
+    transcript="When are you open?",
+    reply="At eight.",
+    interrupted=False,
+    e2a_ms=400.0,
+    endpoint_ms=300.0,
+    stt_ms=0.0,
+    llm_ms=50.0,
+    tts_ms=50.0,
+    playout_ms=0.0,
+    filler_ms=None,
+    stages={},
+    speculated="committed",
+    speculations=1,
+    hidden_ms=200.0,
+    wasted_tokens=0,
+    barge_in_ms=None,
+    murmurs=0,
+    cut_in=False,
+    stt_audio_s=1.0,
+    llm_tokens=5,
+    llm_tok_s=50.0,
+    route=Route(),
+    why=None,
+    network=None,
+)
+
+
+def begun(book: CallBook, call: str) -> None:
+    book.note(CallStarted(call=call, door="webrtc"), NOW)
+
+
+def test_a_call_is_told_while_it_goes_on_and_when_it_has_ended() -> None:
+    book = CallBook()
+    begun(book, "a")
+    book.note(StateChanged(call="a", state=State.SPEAKING), NOW)
+    book.note(TURN, NOW)
+    book.note(replace(TURN, turn=2, e2a_ms=None), NOW)
+    book.note(replace(TURN, turn=3, e2a_ms=600.0), NOW)
+    (call,) = book.calls()
+    assert (call["state"], call["duration_s"], call["turns"], call["p50_ms"]) == ("speaking", None, 3, 500.0)
+    book.note(CallEnded(call="a", door="webrtc", reason="hangup", duration_s=9.5, turns=3), NOW)
+    whole = book.call("a")
+    assert whole is not None
+    assert (whole["state"], whole["reason"], whole["duration_s"]) == ("ended", "hangup", 9.5)
+    assert [turn["turn"] for turn in whole["turn_events"]] == [1, 2, 3]
+    assert whole["turn_events"][0]["transcript"] == "When are you open?"
+
+
+def test_a_caller_who_comes_back_goes_on_with_the_same_call() -> None:
+    book = CallBook()
+    for name in ("a", "b"):
+        begun(book, name)
+        book.note(replace(TURN, call=name), NOW)
+    book.note(CallEnded(call="a", door="webrtc", reason="lost", duration_s=5.0, turns=1), NOW)
+    book.note(CallStarted(call="a", door="webrtc", resumed=True), NOW)
+    first, second = book.calls()
+    assert (first["call"], first["state"], first["turns"]) == ("a", "waiting", 1)
+    assert second["call"] == "b"
+
+
+def test_memory_is_bounded() -> None:
+    book = CallBook()
+    for i in range(CALLS + 50):
+        begun(book, str(i))
+    assert len(book.calls()) == CALLS
+    assert book.call("0") is None
+    for i in range(TURNS + 50):
+        book.note(replace(TURN, call=str(CALLS), turn=i), NOW)
+    whole = book.call(str(CALLS))
+    assert whole is not None
+    assert [turn["turn"] for turn in whole["turn_events"]] == list(range(50, TURNS + 50))
+
+
+def test_events_of_unknown_calls_and_of_engines_change_nothing() -> None:
+    book = CallBook()
+    book.note(TURN, NOW)
+    book.note(EngineChanged(engine="stt", ready=True, restarts=0, why=""), NOW)
+    assert book.calls() == []
