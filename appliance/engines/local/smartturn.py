@@ -30,7 +30,8 @@ class SmartTurn:
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._extract = FeatureExtractor(chunk_length=8)
         self.facts: Mapping[str, Any] = {}
-        self.end_probability(np.zeros(CAPTURE_RATE, np.int16))
+        for _ in range(2):  # the second time it takes the memory that it will need
+            self.end_probability(np.zeros(CAPTURE_RATE, np.int16))
 
     def serve(self, mailbox: Mailbox) -> None:
         serve_in_turn(mailbox, self._handle)
