@@ -50,6 +50,7 @@ async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock) -
         instructions=who.instructions,
         clock=clock,
         pace=pace(config),
+        patience=config.turns.patience,
         max_pause_s=config.turns.max_pause_ms / 1000,
         silence_s=config.turns.silence_s,
     )

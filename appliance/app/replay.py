@@ -20,7 +20,7 @@ from appliance.flow.conversation import Conversation
 from appliance.flow.desk import Desk
 from appliance.terms.clock import SystemClock
 from appliance.terms.config import Config
-from appliance.terms.events import Event, as_json
+from appliance.terms.events import Event, State, StateChanged, as_json
 from appliance.terms.units import FRAME_MS, Pcm
 
 from .desk import open_desk, pace, role
@@ -61,19 +61,24 @@ class Rehearsal:
         self._config = config
         self._elsewhere = elsewhere
 
-    def replay(self, caller: Pcm, *, greet: bool = False, speeds: Speeds | None = None) -> Recording:
-        """The call in which (n,) int16 16 kHz is said, to the agent's last word after it."""
-        return warped(self._hold(caller, greet, speeds or Speeds()))
+    def replay(
+        self, caller: Pcm, *, greet: bool = False, patience: float = 1.0, until_reply: bool = False
+    ) -> Recording:
+        """The call in which (n,) int16 16 kHz is said, to the agent's last word after it, or to its first."""
+        return warped(self._hold(caller, greet, patience, until_reply))
 
-    async def _hold(self, caller: Pcm, greet: bool, speeds: Speeds) -> Recording:
+    async def _hold(self, caller: Pcm, greet: bool, patience: float, until_reply: bool) -> Recording:
         clock = LoopClock()
-        engines = PacedEngines(self.desk.engines, self._elsewhere, speeds).engines()
-        desk = dataclasses.replace(self.desk, engines=engines, clock=clock, pace=pace(self._config))
+        engines = PacedEngines(self.desk.engines, self._elsewhere, Speeds()).engines()
+        how = pace(self._config)
+        desk = dataclasses.replace(self.desk, engines=engines, clock=clock, pace=how, patience=patience)
         line = FileLine(caller, engines.tts.rate, clock, lead_in_ms=0)
         began, events = clock.now(), list[dict[str, Any]]()
 
         def note(event: Event) -> None:
             events.append({"at": round(clock.now() - began, 3), **as_json(event)})
+            if until_reply and event == StateChanged(call=line.call, state=State.SPEAKING):
+                line.hang_up("hangup")
 
         conversation = Conversation(line, desk, note)
         call = asyncio.create_task(conversation.run(greet=greet))

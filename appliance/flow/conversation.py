@@ -84,7 +84,7 @@ class Conversation:
         self._emit_to = emit
         self._agent = Agent(desk.engines.llm, line.call, desk.instructions, self.memory)
         self._vad = VoiceDetector(desk.silero)
-        self._turns = TurnTaking(max_pause_s=desk.max_pause_s, max_turn_s=MAX_TURN_S)
+        self._turns = TurnTaking(desk.patience, max_pause_s=desk.max_pause_s, max_turn_s=MAX_TURN_S)
         self._capture = Capture(MAX_TURN_S)
         self._playout = Playout(line, desk.clock)
         self._partials = Partials(desk.engines.stt, desk.clock, self._partly_heard)

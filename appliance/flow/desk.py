@@ -22,6 +22,8 @@ class Desk:
     instructions: str
     clock: Clock
     pace: Pace
+    patience: float
+    """How long pauses must be, against what `turns.py` holds right."""
     max_pause_s: float
     silence_s: float
     """After so long without a word the caller is asked whether they are there, and then told goodbye; 0: never."""

@@ -32,8 +32,9 @@ murmur is that long. *Lull*: 64 ms without speech. *Faded*, *stopped*: 192 ms wi
     are dictated      1000 ms                                1200 ms                max_pause
     are not known     max_pause                              max_pause              max_pause
 
-What is not 200 ms is longer for a caller who pauses long (`pauses.py`), everything for one who was cut off; max_pause
-is the longest in any case. Times are seconds of whatever clock the caller uses.
+All are multiplied by the owner's `turns.patience`. What is not 200 ms is longer for a caller who pauses long
+(`pauses.py`), everything for one who was cut off; max_pause is the longest in any case. Times are seconds of whatever
+clock the caller uses.
 """
 
 from __future__ import annotations
@@ -171,9 +172,11 @@ WITH_AGENT = (Floor.OVER, Floor.HELD, Floor.WEIGHED)
 class TurnTaking:
     """One caller's turns. `hear` every frame; `judge` and `weigh` when a witness has spoken."""
 
-    def __init__(self, *, max_pause_s: float, max_turn_s: float) -> None:
+    def __init__(self, patience: float = 1.0, *, max_pause_s: float, max_turn_s: float) -> None:
+        """`patience`: so many times as long as above must a pause last."""
         self.floor = Floor.QUIET
         self.pauses = Pauses()
+        self._patience = patience
         self._max_pause_s = max_pause_s
         self._max_turn_s = max_turn_s
         self._run_s = 0.0
@@ -202,7 +205,8 @@ class TurnTaking:
         """How long the present pause must last, by what the witnesses said so far."""
         finished, unknown, unfinished = NEEDED[self._words]
         needed = unknown if self._sound is None else (finished if self._sound >= FINISHED else unfinished)
-        if needed > CONFIDENT_S:
+        plain, needed = needed <= CONFIDENT_S, needed * self._patience
+        if not plain:
             needed = max(needed, self.pauses.patience_s())
         return min(needed + self.pauses.caution_s(), self._max_pause_s)
 

@@ -79,6 +79,8 @@ class LimitsConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnsConfig:
+    patience: Annotated[float, Ge(0.5), Le(3)] = 1.0
+    """How long pauses must be before the agent speaks: 1.5 cuts in more seldom and answers later."""
     max_pause_ms: Annotated[int, Ge(500), Le(5000)] = 1500
     """A pause of this length ends a turn whatever the words and the voice suggest."""
     silence_s: Annotated[float, Ge(0), Le(600)] = 15.0

@@ -135,6 +135,7 @@ async def opened(
         instructions="You are a receptionist.",
         clock=LoopClock(),
         pace=Pace(speculate=speculate, max_tokens=80),
+        patience=1.0,
         max_pause_s=1.1,
         silence_s=silence_s,
     )
