@@ -32,6 +32,7 @@ PURE = {
     "flow/chunker.py",
     "flow/timeline.py",
     "flow/capture.py",
+    "flow/hush.py",
     "flow/pace.py",
     "flow/pauses.py",
     "flow/silence.py",

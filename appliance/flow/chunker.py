@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 FIRST_MIN_WORDS = 1
-FIRST_MAX_WORDS = 4
+FIRST_MAX_WORDS = 3
 LATER_MIN_WORDS = 5
 LATER_MAX_WORDS = 24
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
@@ -64,9 +63,6 @@ MAX_TURN_S = 60.0
 CUT_IN_S = 0.6
 """A caller who speaks so soon after a reply began was not done."""
 SENTENCE_ENDS = (".", "!", "?", "…")
-DUCK_NEEDS = 6
-DUCK_WINDOW = 8
-"""webrtcvad hints in 6 of 8 frames lower the agent's voice until silero has decided."""
 
 
 class Conversation:
@@ -89,7 +85,6 @@ class Conversation:
         self._playout = Playout(line, desk.clock)
         self._partials = Partials(desk.engines.stt, desk.clock, self._partly_heard)
         self._silence = Silence(desk.silence_s, desk.clock.now())
-        self._hints: deque[bool] = deque(maxlen=DUCK_WINDOW)
         self._state = State.WAITING
         self._turn = self.memory.turns + 1
         self._leaving = False
@@ -158,11 +153,11 @@ class Conversation:
             return
         self._capture.feed(frame)
         voicing = self._vad.feed(frame.pcm)
-        self._hints.append(voicing.hint)
-        for event in self._turns.hear(voicing.chunks, frame.at, agent_talking=self._playout.audible):
+        over_agent = self._playout.audible
+        for event in self._turns.hear(voicing.chunks, frame.at, agent_talking=over_agent, quiet_s=voicing.quiet_s):
             self._take_turn(event)
         floor = self._turns.floor
-        self._playout.ducked = floor is Floor.OVER or sum(self._hints) >= DUCK_NEEDS
+        self._playout.ducked = floor is Floor.OVER or voicing.hint
         if floor is Floor.VOICED and voicing.chunks and voicing.chunks[-1] >= SPEECH:
             self._listen_ahead()
         self._mind_silence(frame.at)

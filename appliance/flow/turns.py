@@ -20,7 +20,7 @@
     weighed   forgotten  quiet     ReplyResumed        nobody could tell
 
 *Onset*: 96 ms of speech. *Overlap*: the same while the agent talks; *insisted* 224 ms of it, *certain* 1 s: no
-murmur is that long. *Lull*: 64 ms without speech. *Faded*, *stopped*: 192 ms without speech.
+murmur is that long. *Lull*: 64 ms without speech, or 60 ms of silence. *Faded*, *stopped*: 192 ms without speech.
 *Settled*: how long the pause must last depends on what the witnesses say of it:
 
     the words         the sound is finished (smart-turn)     not asked, or down     it is not
@@ -52,6 +52,10 @@ CHUNK_S = 0.032
 ONSET_S = 0.096
 ONSET_GAP_S = 0.1
 LULL_S = 0.064
+HUSH_S = 0.06
+"""silero's probability fades for some 60 ms after the last sound: where there is silence, nobody waits for that."""
+FADING_S = 0.04
+"""What silero still takes for speech after so much silence is none."""
 INSISTED_S = 0.224
 CERTAIN_S = 1.0
 FADED_S = 0.192
@@ -182,6 +186,7 @@ class TurnTaking:
         self._run_s = 0.0
         """Speech of the present onset, or of the whole overlap; `_run_since`: when its first chunk arrived."""
         self._run_since = 0.0
+        self._quiet_s = 0.0
         self._last_speech = 0.0
         self._began = 0.0
         self._entered = 0.0
@@ -210,8 +215,12 @@ class TurnTaking:
             needed = max(needed, self.pauses.patience_s())
         return min(needed + self.pauses.caution_s(), self._max_pause_s)
 
-    def hear(self, chunks: tuple[float, ...], now: float, *, agent_talking: bool = False) -> list[TurnEvent]:
-        """silero's probabilities for the 32 ms chunks that arrived by `now`, and what follows from them."""
+    def hear(
+        self, chunks: tuple[float, ...], now: float, *, agent_talking: bool = False, quiet_s: float = 0.0
+    ) -> list[TurnEvent]:
+        """silero's probabilities for the 32 ms chunks that arrived by `now`, after `quiet_s` of silence, and what
+        follows from them."""
+        self._quiet_s = quiet_s
         for probability in chunks:
             self._listen(probability, now)
         events: list[TurnEvent] = []
@@ -222,7 +231,8 @@ class TurnTaking:
         return events
 
     def _listen(self, probability: float, now: float) -> None:
-        if probability >= (STILL_SPEECH if self.floor in SPEAKING else SPEECH):
+        heard = probability >= (STILL_SPEECH if self.floor in SPEAKING else SPEECH)
+        if heard and self._quiet_s < FADING_S:
             if self._run_s == 0.0:
                 self._run_since = now
             self._run_s += CHUNK_S
@@ -253,7 +263,7 @@ class TurnTaking:
             case Signal.FORGOTTEN:
                 return now - self._entered >= FORGOTTEN_S
             case Signal.LULL:
-                return pause >= LULL_S
+                return pause >= LULL_S or self._quiet_s >= HUSH_S
             case Signal.SETTLED:
                 return pause >= self.needed_pause_s()
             case Signal.OVERLONG:

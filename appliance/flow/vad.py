@@ -1,4 +1,4 @@
-"""What is speech: silero decides, webrtcvad hints.
+"""What is speech: silero decides, webrtcvad hints; silence is told by loudness as well.
 
 silero v6 runs here in the main process (45 µs a frame). It takes 512 new samples with the 64 before them and carries
 its state from call to call, so a 20 ms frame yields no verdict, one or, over time, five for every eight frames.
@@ -7,6 +7,7 @@ its state from call to call, so a 20 ms frame yields no verdict, one or, over ti
 from __future__ import annotations
 
 import importlib.util
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,18 +18,24 @@ import webrtcvad
 from appliance.terms.errors import ModelError
 from appliance.terms.units import CAPTURE_RATE, Pcm
 
+from .hush import Hush
+
 CHUNK = 512
 CONTEXT = 64
 CHUNK_S = CHUNK / CAPTURE_RATE
 AGGRESSIVE = 3
+HINTED = 6
+HINT_WINDOW = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voicing:
-    """What a frame told: silero's probabilities for the 32 ms chunks it completed, and webrtcvad's hint."""
+    """What a frame told: silero's probabilities for the 32 ms chunks it completed, whether webrtcvad hints at speech
+    (in 6 of 8 frames), and for how long the voice has been silent by its loudness."""
 
     chunks: tuple[float, ...]
     hint: bool
+    quiet_s: float
 
 
 class Silero:
@@ -46,7 +53,9 @@ class VoiceDetector:
 
     def __init__(self, silero: Silero) -> None:
         self._session = silero.session
-        self._hint = webrtcvad.Vad(AGGRESSIVE)
+        self._webrtc = webrtcvad.Vad(AGGRESSIVE)
+        self._hints: deque[bool] = deque(maxlen=HINT_WINDOW)
+        self._hush = Hush()
         self._h = np.zeros((1, 1, 128), np.float32)
         self._c = np.zeros((1, 1, 128), np.float32)
         self._context = np.zeros(CONTEXT, np.float32)
@@ -62,7 +71,8 @@ class VoiceDetector:
             self._context = chunk[-CONTEXT:]
             output, self._h, self._c = self._session.run(None, {"input": window, "h": self._h, "c": self._c})
             chunks.append(float(np.asarray(output).ravel()[0]))
-        return Voicing(chunks=tuple(chunks), hint=self._hint.is_speech(pcm.tobytes(), CAPTURE_RATE))
+        self._hints.append(self._webrtc.is_speech(pcm.tobytes(), CAPTURE_RATE))
+        return Voicing(chunks=tuple(chunks), hint=sum(self._hints) >= HINTED, quiet_s=self._hush.feed(pcm))
 
 
 def _asset() -> Path:

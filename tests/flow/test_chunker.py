@@ -23,7 +23,7 @@ def clauses(text: str, *, size: int = 4) -> list[str]:
     [
         ("Yes, we are open today.", ["Yes,", "we are open today."]),
         ("We close at 6 p.m. on Friday.", ["We close at 6 p.m.", "on Friday."]),
-        ("The room costs 10.50 an hour.", ["The room costs 10.50 an hour."]),
+        ("The room costs 10.50 an hour.", ["The room costs", "10.50 an hour."]),
         ("Ask Mr. Brown.", ["Ask Mr. Brown."]),
         ("Hello! How are you? Fine.", ["Hello!", "How are you?", "Fine."]),
         ("One\ntwo", ["One", "two"]),
@@ -35,9 +35,9 @@ def test_where_clauses_end(text: str, expected: list[str]) -> None:
     assert clauses(text) == expected
 
 
-def test_the_first_clause_comes_after_four_words_but_not_after_a_weak_one() -> None:
+def test_the_first_clause_comes_after_three_words_but_not_after_a_weak_one() -> None:
     first, *_ = clauses("You can find free parking places behind the building all day long")
-    assert first == "You can find free"
+    assert first == "You can find"
     first, *_ = clauses("Our house is at the corner of the street and the park")
     assert first.split()[-1] not in WEAK
 

@@ -125,6 +125,17 @@ def test_a_breath_never_ends_a_turn(breath_s: float, sound: float | None, words:
     assert talk.turns.floor is Floor.VOICED
 
 
+def test_silence_is_a_pause_while_silero_still_fades() -> None:
+    talk = Talk().says(1.0)
+    for frame in range(4):
+        talk.now += FRAME_S
+        talk.events += talk.turns.hear((0.8,), talk.now, quiet_s=FRAME_S * (frame + 1))
+    assert talk.kinds() == names(SpeechBegan, PauseBegan)
+    paused = talk.events[-1]
+    assert isinstance(paused, PauseBegan)
+    assert paused.at - paused.since == pytest.approx(0.04, abs=FRAME_S / 2), "the first silent frame may hold its end"
+
+
 def test_what_was_said_of_one_pause_does_not_count_for_the_next() -> None:
     talk = Talk().says(1.0).pauses(0.14, sound=0.9, words=Words.ASKED).says(1.0).pauses(2.0)
     assert talk.kinds() == names(SpeechBegan, PauseBegan, SpeechResumed, PauseBegan, TurnOver)

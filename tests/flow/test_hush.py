@@ -1,0 +1,49 @@
+"""A voice that falls silent."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from appliance.flow.hush import Hush
+from appliance.terms.units import FRAME_SAMPLES
+
+FRAME_S = 0.02
+
+
+def fed(hush: Hush, level_db: float, seconds: float) -> float:
+    random = np.random.default_rng(1)
+    quiet = 0.0
+    for _ in range(round(seconds / FRAME_S)):
+        quiet = hush.feed((random.standard_normal(FRAME_SAMPLES) * 32768 * 10 ** (level_db / 20)).astype(np.int16))
+    return quiet
+
+
+def test_silence_after_speech_is_counted_from_its_first_frame() -> None:
+    hush = Hush()
+    assert fed(hush, -25, 1.0) == 0.0
+    assert fed(hush, -75, 0.06) == pytest.approx(0.06)
+    assert fed(hush, -25, 0.02) == 0.0
+
+
+def test_a_voice_that_sinks_a_little_is_not_silent() -> None:
+    hush = Hush()
+    fed(hush, -25, 1.0)
+    assert fed(hush, -50, 0.5) == 0.0
+
+
+def test_on_a_noisy_line_nothing_is_silent() -> None:
+    hush = Hush()
+    fed(hush, -20, 1.0)
+    assert fed(hush, -45, 3.0) == 0.0
+
+
+def test_after_a_bang_a_soft_voice_is_heard_again() -> None:
+    hush = Hush()
+    fed(hush, -3, 0.1)
+    fed(hush, -45, 4.0)
+    assert fed(hush, -45, 0.1) == 0.0
+
+
+def test_digital_silence_before_anything_was_heard_counts_for_nothing() -> None:
+    assert Hush().feed(np.zeros(FRAME_SAMPLES, np.int16)) == 0.0
