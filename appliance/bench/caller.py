@@ -2,7 +2,8 @@
 
 Plays utterances over WebRTC and measures, from the audio alone, from its last voiced sample sent to the first voiced
 sample of the reply received (*voiced*: a 20 ms frame above −42 dBFS). Prints one JSON object. What the device says of
-its turns over the data channel is only used to tell fillers from replies and to judge the words.
+its turns over the data channel is only used to tell fillers from replies and to judge the words; another program's
+agent, which tells nothing, is measured by its sound alone.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from appliance.doors.ear import Ear
 from appliance.dsp import soundfile
 from appliance.terms.clock import SystemClock
 from appliance.terms.errors import EngineError
-from appliance.terms.units import CAPTURE_RATE, FRAME_MS, FRAME_SAMPLES, Pcm, is_voiced
+from appliance.terms.units import FRAME_MS, Pcm, is_voiced
 
 from .utterances import Utterance, load
 
@@ -45,6 +46,8 @@ INTO_REPLY_S = 0.8
 HELD_S = 0.3
 """A silence of this length in a reply is more than a pause between its words."""
 BUFFER_S = 0.04
+MOUTH_RATE = 48_000
+MOUTH_FRAME = MOUTH_RATE * FRAME_MS // 1000
 OVER = "over:"
 """Before the id of a question: over its reply the others are said."""
 
@@ -86,7 +89,8 @@ class Asked:
 
 
 class Mouth(MediaStreamTrack):
-    """Sends 20 ms every 20 ms: what it is given to say, else silence."""
+    """Sends 20 ms every 20 ms: what it is given to say, else silence. At 48 kHz, as browsers do: from another rate
+    aiortc's encoder resamples, and holds a frame back."""
 
     kind = "audio"
 
@@ -104,22 +108,22 @@ class Mouth(MediaStreamTrack):
         return bool(self._frames)
 
     def say(self, pcm: Pcm) -> None:
-        """(n,) int16, 16 kHz mono."""
-        whole = np.pad(pcm, (0, -len(pcm) % FRAME_SAMPLES))
-        self._frames.extend(whole.reshape(-1, FRAME_SAMPLES))
+        """(n,) int16 mono at `MOUTH_RATE`."""
+        whole = np.pad(pcm, (0, -len(pcm) % MOUTH_FRAME))
+        self._frames.extend(whole.reshape(-1, MOUTH_FRAME))
         self.first_voiced = 0.0
 
     async def recv(self) -> av.AudioFrame:
         self._start = self._start or time.monotonic()
         await asyncio.sleep(max(0.0, self._start + self._count * FRAME_MS / 1000 - time.monotonic()))
-        pcm = self._frames.popleft() if self._frames else np.zeros(FRAME_SAMPLES, np.int16)
+        pcm = self._frames.popleft() if self._frames else np.zeros(MOUTH_FRAME, np.int16)
         if is_voiced(pcm):
             self.last_voiced = time.monotonic()
             self.first_voiced = self.first_voiced or self.last_voiced
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm)[None], format="s16", layout="mono")
-        frame.sample_rate = CAPTURE_RATE
-        frame.pts = self._count * FRAME_SAMPLES
-        frame.time_base = Fraction(1, CAPTURE_RATE)
+        frame.sample_rate = MOUTH_RATE
+        frame.pts = self._count * MOUTH_FRAME
+        frame.time_base = Fraction(1, MOUTH_RATE)
         self._count += 1
         return frame
 
@@ -177,7 +181,7 @@ class Caller:
             answer = await response.json()
             if response.status != 200:
                 raise RuntimeError(f"the device answered {response.status}: {answer}")
-        self.call, self.resume = answer["call"], answer["resume"]
+        self.call, self.resume = answer.get("call", ""), answer.get("resume", "")
         await self._peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
         await self._until(lambda: self._peer.connectionState == "connected", CONNECTED_WITHIN_S)
         if self._peer.connectionState != "connected":
@@ -212,16 +216,16 @@ class Caller:
         """Say it, and hear the whole reply."""
         asked = Asked(id=utterance.id)
         began = time.monotonic()
-        self._mouth.say(soundfile.read(utterance.file))
+        self._mouth.say(soundfile.read(utterance.file, rate=MOUTH_RATE))
         await self._until(lambda: not self._mouth.speaking, soundfile.MAX_S)
         said = self._mouth.last_voiced
         asked.cut_in = any(t < said for t in self._ear.after(began))
         await self._until(lambda: bool(self._ear.after(max(said, self._reply_since(began)))), REPLY_WITHIN_S)
-        await self._until(lambda: self._ear.quiet_for() >= QUIET_S and self._turn(began) is not None, REPLY_WITHIN_S)
+        await self._until(lambda: self._ear.quiet_for() >= QUIET_S and self._told(began), REPLY_WITHIN_S)
         turn = self._turn(began) or {}
         asked.filler = self._reply_since(began) > 0.0
         voiced = self._ear.after(max(said, self._reply_since(began)))
-        if voiced and turn.get("e2a_ms") is not None:
+        if voiced and (turn.get("e2a_ms") is not None or not self.call):
             asked.ms = round((voiced[0] - said) * 1000, 1)
             asked.longest_gap_ms = round(float(np.diff(voiced).max(initial=0.0)) * 1000, 1)
         told = [m for at, m in self._messages if at > began]
@@ -235,12 +239,12 @@ class Caller:
     async def speak_over(self, question: Utterance, sound: Utterance) -> SpokenOver:
         """Ask the question, make the sound over its reply, and hear what comes of it."""
         over, began = SpokenOver(id=sound.id), time.monotonic()
-        self._mouth.say(soundfile.read(question.file))
+        self._mouth.say(soundfile.read(question.file, rate=MOUTH_RATE))
         await self._until(lambda: not self._mouth.speaking, soundfile.MAX_S)
         said = self._mouth.last_voiced
         await self._until(lambda: bool(self._ear.after(said)), REPLY_WITHIN_S)
         await asyncio.sleep(INTO_REPLY_S)
-        self._mouth.say(soundfile.read(sound.file))
+        self._mouth.say(soundfile.read(sound.file, rate=MOUTH_RATE))
         await self._until(lambda: not self._mouth.speaking, soundfile.MAX_S)
         await self._until(lambda: self._settled(began), REPLY_WITHIN_S)
         begun = self._mouth.first_voiced
@@ -262,6 +266,10 @@ class Caller:
         """Has the agent said all, in this turn or, where it was interrupted, in the next one too?"""
         turns = [m for at, m in self._messages if at > since and m["type"] == "turn"]
         return self._ear.quiet_for() >= QUIET_S and bool(turns) and not turns[-1]["interrupted"]
+
+    def _told(self, since: float) -> bool:
+        """Did the device account for the question? One that never does is believed."""
+        return self._turn(since) is not None or not self.call
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         self._ear.attach(self._peer, track)

@@ -5,15 +5,12 @@ Only silence counts: 40 dB below how loud the speech was. On a noisy line nothin
 
 from __future__ import annotations
 
-import numpy as np
-
-from appliance.terms.units import FRAME_MS, Pcm
+from appliance.terms.units import FRAME_MS, Pcm, dbfs
 
 BELOW_DB = 40.0
 FADES_DB = 0.1
 """How much of the loudness is forgotten with each frame: 5 dB a second."""
 FLOOR_DB = -96.0
-FULL_SCALE = 32768.0
 
 
 class Hush:
@@ -25,8 +22,7 @@ class Hush:
 
     def feed(self, pcm: Pcm) -> float:
         """(n,) int16; for how many seconds there has been silence after something louder."""
-        rms = float(np.sqrt(np.mean(np.square(pcm, dtype=np.float64)))) / FULL_SCALE
-        level_db = max(FLOOR_DB, 20 * np.log10(rms)) if rms > 0 else FLOOR_DB
+        level_db = max(FLOOR_DB, dbfs(pcm))
         self._loud_db = max(level_db, self._loud_db - FADES_DB)
         self._quiet_s = self._quiet_s + FRAME_MS / 1000 if level_db < self._loud_db - BELOW_DB else 0.0
         return self._quiet_s
