@@ -466,10 +466,12 @@ class Conversation:
             self._show(State.TROUBLE)
 
     async def _close(self) -> None:
+        replies = [reply for reply in (self._reply, self._aside) if reply is not None]
         if self._reply is not None and self._reply.committed:
             self._end_turn(self._reply, self._playout.stop(), interrupted=True)
-        self._drop_reply()
         self._stop_talking()
+        for reply in replies:
+            await reply.dropped()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

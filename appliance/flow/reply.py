@@ -99,6 +99,12 @@ class Reply:
         if self._task is not None:
             self._task.cancel()
 
+    async def dropped(self) -> None:
+        """Drop it, and wait until nothing of it is at work any more."""
+        self.drop()
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
     async def speech(self) -> AsyncIterator[Speech]:
         """The reply's sound. Raises the EngineError that ended it early."""
         assert self._task is not None

@@ -249,6 +249,16 @@ def test_a_caller_who_goes_on_before_the_reply_is_heard_is_in_the_same_turn(ques
     assert len(script.asked) >= 2
 
 
+@pytest.mark.parametrize("after_s", np.arange(1.8, 2.8, 0.06).tolist())
+def test_a_call_that_ends_while_its_reply_is_prepared_leaves_nothing_behind(question: Pcm, after_s: float) -> None:
+    """At any moment from the caller's last word to the reply's first; `held` looks for tasks and for the cache."""
+    script = Script()
+    told = turns(held(script, question, stop_after_s=after_s))
+    assert len(told) <= 1
+    assert not told or told[0].interrupted
+    assert not told or len((told[0].reply or "").split()) <= 2
+
+
 def test_a_murmur_over_a_reply_only_holds_it_for_a_moment(question: Pcm, murmur: Pcm) -> None:
     script = Script(overlap_words="Mm-hmm.")
     events = held(script, question, silence(2.0), murmur)
