@@ -88,12 +88,13 @@ BENCHMARKS = (
         name="turn",
         command=("bench", "turn"),
         figures=(
-            at_most("end of speech → reply, p50", "p50_ms", 900),
-            at_most("p95", "p95_ms", 1500),
+            at_most("end of speech → reply, p50", "p50_ms", 500),
+            at_most("p95", "p95_ms", 900),
             *QUALITY,
             *PARTS,
             at_most("start to ready", "device/ready_s", 15, "{:.1f} s"),
             at_most("idle, of a core", "device/idle_cpu", 2, "{:.1f} %", scale=100),
+            at_most("a call in which nobody speaks, of a core", "device/silent_call_cpu", 4, "{:.1f} %", scale=100),
             at_most("main process", "device/main_mb", 250, "{:.0f} MB"),
         ),
     ),
@@ -102,7 +103,7 @@ BENCHMARKS = (
         command=("bench", "turn", "--callers", "2"),
         figures=(
             Figure(label="end of speech → reply, p50", path="p50_ms"),
-            at_most("p95", "p95_ms", 2500),
+            at_most("p95", "p95_ms", 1500),
             *QUALITY,
         ),
     ),
@@ -125,6 +126,7 @@ BENCHMARKS = (
             Figure(label="end of speech → reply, p50", path="p50_ms"),
             Figure(label="p95", path="p95_ms"),
             *QUALITY,
+            at_most("of the language model's words written in vain", "wasted_share", 40, "{:.0f} %", scale=100),
         ),
     ),
     Benchmark(

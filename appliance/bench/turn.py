@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .caller import BROKEN_S, separately
-from .device import running
+from .caller import BROKEN_S, Caller, separately
+from .device import Device, running
 from .utterances import Utterance, load
 
 IDLE_S = 10.0
@@ -37,6 +37,7 @@ async def measure(
             url = device.url
             idle = await device.cpu_share(IDLE_S)
             costs = {"device": {"ready_s": device.ready_s, "idle_cpu": idle, "main_mb": device.main_mb()}}
+            costs["device"]["silent_call_cpu"] = await _silent_call(device)
         calls = [_call(url, folder, _rotated(utterances, i, callers), i * STAGGER_S) for i in range(callers)]
         asked = [row for rows in await asyncio.gather(*calls) for row in rows]
     return {"callers": callers, **summary(asked), **costs, "rows": asked}
@@ -47,6 +48,7 @@ def summary(asked: list[dict[str, Any]]) -> dict[str, Any]:
     answered = [row for row in asked if row["ms"] is not None]
     times = np.array([row["ms"] for row in answered] or [np.nan])
     turns = [row["turn"] for row in answered]
+    wasted, written = (sum(turn[key] for turn in turns) for key in ("wasted_tokens", "llm_tokens"))
     parts = ("e2a_ms", "endpoint_ms", "stt_ms", "llm_ms", "tts_ms", "playout_ms")
     return {
         "asked": len(asked),
@@ -58,8 +60,21 @@ def summary(asked: list[dict[str, Any]]) -> dict[str, Any]:
         "broken": sum(row["longest_gap_ms"] > BROKEN_S * 1000 for row in asked),
         "fillers": sum(row["filler"] for row in asked),
         "right": sum(row["right"] for row in asked),
+        "speculations": sum(turn["speculations"] for turn in turns),
+        "wasted_share": round(wasted / max(1, wasted + written), 3),
         "device_p50_ms": {part: _round(np.median([turn[part] for turn in turns] or [np.nan])) for part in parts},
     }
+
+
+async def _silent_call(device: Device) -> float:
+    """What a call costs in which nobody speaks, of a core."""
+    caller = Caller(device.url)
+    await caller.connect()
+    try:
+        await caller.hear_greeting()
+        return await device.cpu_share(IDLE_S)
+    finally:
+        await caller.close()
 
 
 async def _call(url: str, folder: Path, utterances: list[Utterance], delay_s: float) -> list[dict[str, Any]]:

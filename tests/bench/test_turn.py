@@ -7,12 +7,13 @@ from typing import Any
 from appliance.bench.turn import summary
 from appliance.bench.utterances import Utterance
 
+WORDS = {"speculations": 2, "wasted_tokens": 5, "llm_tokens": 15}
 PARTS = {"e2a_ms": 600.0, "endpoint_ms": 450.0, "stt_ms": 0.0, "llm_ms": 50.0, "tts_ms": 90.0, "playout_ms": 10.0}
 
 
 def row(ms: float | None, **more: Any) -> dict[str, Any]:
     plain = {"cut_in": False, "filler": False, "longest_gap_ms": 20.0, "right": True}
-    return {"ms": ms, "turn": PARTS if ms is not None else {}, **plain, **more}
+    return {"ms": ms, "turn": {**PARTS, **WORDS} if ms is not None else {}, **plain, **more}
 
 
 def test_figures_are_of_the_answered_rows_and_counts_of_all() -> None:
@@ -22,6 +23,7 @@ def test_figures_are_of_the_answered_rows_and_counts_of_all() -> None:
     assert (found["p50_ms"], found["p95_ms"], found["max_ms"]) == (900.0, 990.0, 1000.0)
     assert (found["cut_in"], found["broken"], found["fillers"]) == (1, 1, 0)
     assert found["device_p50_ms"]["endpoint_ms"] == 450.0
+    assert (found["speculations"], found["wasted_share"]) == (6, 0.25)
 
 
 def test_without_an_answer_there_is_no_figure_and_no_failure() -> None:
