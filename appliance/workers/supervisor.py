@@ -35,10 +35,11 @@ STEP_S = 20.0
 START_S = 120.0
 """A process that is not ready by then is killed and started again."""
 RECEIVE_BYTES = 1 << 16
-ENVIRONMENT = {"GOMP_SPINCOUNT": "600"}
+ENVIRONMENT = {"GOMP_SPINCOUNT": "600", "OPENBLAS_NUM_THREADS": "1"}
 """How long OpenMP's threads, of Whisper and of llama.cpp, spin for each other before they sleep. By default some
 milliseconds: beside a busy program the language model then all but stands still (under 1 token a second; with this 27,
-and 53 instead of 55 on a quiet machine)."""
+and 53 instead of 55 on a quiet machine). And no threads for numpy: after half a millisecond's work (a spectrogram) they
+spin for so long that Whisper's next 100 ms take 150."""
 
 
 class _Pending:
