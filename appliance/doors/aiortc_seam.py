@@ -34,6 +34,14 @@ class _Tap:
         return False, None
 
 
+def sends_opus(peer: RTCPeerConnection) -> bool:
+    """Is Opus what was agreed on for our sound?"""
+    for transceiver in peer.getTransceivers():
+        if transceiver.kind == "audio" and transceiver._codecs:
+            return bool(transceiver._codecs[0].mimeType.lower() == OPUS)
+    return False
+
+
 def tap_opus(peer: RTCPeerConnection, track: MediaStreamTrack, on_packet: OnPacket) -> bool:
     """Hand the Opus packets of a remote track to `on_packet`; False, and nothing is changed, where it is not Opus.
 

@@ -26,7 +26,11 @@ class SpeechQueue:
         """Exactly `samples`, padded with silence, which does not count as played."""
         out, self._pcm = self._pcm[:samples], self._pcm[samples:]
         self.played_samples += len(out)
-        return np.pad(out, (0, samples - len(out))) if len(out) < samples else out
+        if len(out) == samples:
+            return out
+        padded = np.zeros(samples, np.int16)
+        padded[: len(out)] = out
+        return padded
 
     def clear(self) -> None:
         self._pcm = np.zeros(0, np.int16)

@@ -9,8 +9,6 @@ import secrets
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from fractions import Fraction
-from typing import Any
 
 import av
 import numpy as np
@@ -24,14 +22,13 @@ from appliance.terms.events import Event, Network, as_json
 from appliance.terms.frame import Frame
 from appliance.terms.units import CAPTURE_RATE, FRAME_MS, FRAME_SAMPLES, Pcm
 
-from .aiortc_seam import tap_opus
+from .aiortc_seam import sends_opus, tap_opus
 from .ear import Ear
 from .queue import SpeechQueue
+from .voice import RATE_OUT, Voice
 
 log = logging.getLogger(__name__)
 
-RATE_OUT = 48_000
-FRAME_OUT = RATE_OUT * FRAME_MS // 1000
 MAX_UNSENT = 64
 """Events that wait for the data channel to open; older ones give way."""
 MAX_MESSAGE = 1000
@@ -40,37 +37,8 @@ MAX_HEARD = 50
 CONNECT_WITHIN_S = 10.0
 SILENT_S = 15.0
 """Not one packet for so long: the caller is gone. ICE would notice only after 30 s."""
-BEHIND_S = 1.0
 FAREWELL_S = 0.5
 NETWORK_EVERY_S = 2.0
-
-
-class _Voice(MediaStreamTrack):
-    """What the caller hears: a frame every 20 ms by the clock, silence where nothing is queued."""
-
-    kind = "audio"
-
-    def __init__(self, queue: SpeechQueue, clock: Clock) -> None:
-        super().__init__()
-        self._queue = queue
-        self._clock = clock
-        self._start: float | None = None
-        self._count = 0
-
-    async def recv(self) -> av.AudioFrame:
-        now = self._clock.now()
-        if self._start is None or now - self._start - self._count * FRAME_MS / 1000 > BEHIND_S:
-            self._start = now - self._count * FRAME_MS / 1000  # after a long stall: go on, do not catch up in a rush
-        await asyncio.sleep(max(0.0, self._start + self._count * FRAME_MS / 1000 - now))
-        if self.readyState != "live":
-            raise MediaStreamError
-        pcm = self._queue.take(FRAME_OUT)
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm)[None], format="s16", layout="mono")
-        frame.sample_rate = RATE_OUT
-        frame.pts = self._count * FRAME_OUT
-        frame.time_base = Fraction(1, RATE_OUT)
-        self._count += 1
-        return frame
 
 
 class WebrtcLine:
@@ -92,19 +60,19 @@ class WebrtcLine:
         self._unsent: deque[str] = deque(maxlen=MAX_UNSENT)
         self._ear: Ear | None = None
         """Where the caller speaks Opus; else aiortc decodes."""
-        self._heard: asyncio.Queue[Pcm] = asyncio.Queue(MAX_HEARD)
-        self._over = asyncio.Event()
-        peer.addTrack(_Voice(self._queue, clock))
+        self._heard: asyncio.Queue[Pcm | None] = asyncio.Queue(MAX_HEARD)
+        """None: the call is over."""
+        self._voice = Voice(self._queue, clock, opus=lambda: sends_opus(peer))
+        peer.addTrack(self._voice)
         peer.on("track", self._on_track)
         peer.on("datachannel", self._on_channel)
         peer.on("connectionstatechange", self._on_state)
 
     async def frames(self) -> AsyncIterator[Frame]:
-        over = asyncio.create_task(self._over.wait())
-        tasks = [over, asyncio.create_task(self._watch_network()), asyncio.create_task(self._listen())]
+        tasks = [asyncio.create_task(self._watch_network()), asyncio.create_task(self._listen())]
         patience_s = CONNECT_WITHIN_S
         try:
-            while (pcm := await self._next(over, patience_s)) is not None:
+            while (pcm := await self._next(patience_s)) is not None:
                 patience_s = SILENT_S
                 yield Frame(pcm=pcm, at=self._clock.now())
         finally:
@@ -113,6 +81,7 @@ class WebrtcLine:
 
     def play(self, pcm: Pcm) -> None:
         self._queue.put(pcm)
+        self._voice.wake()
 
     def flush(self) -> None:
         self._queue.clear()
@@ -136,7 +105,7 @@ class WebrtcLine:
     def hang_up(self, reason: str) -> None:
         if not self.ended:
             self.ended = reason
-            self._over.set()
+            self._put(None)
 
     async def add_candidates(self, candidates: list[RTCIceCandidate]) -> None:
         """Addresses of the caller that became known after the offer."""
@@ -152,17 +121,14 @@ class WebrtcLine:
                     await asyncio.sleep(FRAME_MS / 1000)
         await self._peer.close()
 
-    async def _next(self, over: asyncio.Task[Any], timeout_s: float) -> Pcm | None:
+    async def _next(self, timeout_s: float) -> Pcm | None:
         """The caller's next 20 ms, or None at the end of the call."""
-        get = asyncio.create_task(self._heard.get())
         try:
-            await asyncio.wait({get, over}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            if get.done() and not over.done():
-                return get.result()
+            async with asyncio.timeout(timeout_s):
+                pcm = await self._heard.get()
+        except TimeoutError:
             self.hang_up("lost")
-            return None
-        finally:
-            get.cancel()
+        return None if self.ended else pcm
 
     async def _listen(self) -> None:
         """Put what is heard where `frames` takes it, until the caller's track ends."""
@@ -179,9 +145,12 @@ class WebrtcLine:
 
     async def _listen_to(self, sounds: AsyncIterator[Pcm]) -> None:
         async for pcm in sounds:
-            if self._heard.full():
-                self._heard.get_nowait()
-            self._heard.put_nowait(pcm)
+            self._put(pcm)
+
+    def _put(self, pcm: Pcm | None) -> None:
+        if self._heard.full():
+            self._heard.get_nowait()
+        self._heard.put_nowait(pcm)
 
     async def _watch_network(self) -> None:
         """What RTCP tells of the line, every two seconds."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 FIRST_MIN_WORDS = 1
-FIRST_MAX_WORDS = 3
 LATER_MIN_WORDS = 5
 LATER_MAX_WORDS = 24
 
@@ -21,7 +20,9 @@ WEAK = frozenset(
 class Chunker:
     """Pieces of text in, clauses out, each ready to be spoken."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_words: int = 3) -> None:
+        """`first_words`: of the first clause, where no punctuation ends it sooner."""
+        self._first_words = first_words
         self._text = ""
         self._first = True
 
@@ -55,7 +56,7 @@ class Chunker:
 
     def _overlong(self) -> int | None:
         """A clause without punctuation ends after so many words, but not after a weak one."""
-        most = FIRST_MAX_WORDS if self._first else LATER_MAX_WORDS
+        most = self._first_words if self._first else LATER_MAX_WORDS
         words = list(re.finditer(r"\S+(?=\s)", self._text))
         for word in words[most - 1 :]:
             if word.group().lower() not in WEAK and not word.group()[-1].isdigit():

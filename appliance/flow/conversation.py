@@ -270,7 +270,7 @@ class Conversation:
     def _begin_reply(self, heard: Pcm | str, *, since: float) -> None:
         pace = self._desk.pace
         timeline = Timeline(spoke_until=since)
-        reply = Reply(self._desk.engines, self._agent, self._clock, timeline, max_tokens=pace.max_tokens)
+        reply = Reply(self._desk.engines, self._agent, self._clock, timeline, pace)
         self._reply = reply
         self._account.speculations += pace.speculates
         reply.start(heard, self, ahead=pace.speculates)

@@ -11,6 +11,8 @@ BELOW_DB = 40.0
 FADES_DB = 0.1
 """How much of the loudness is forgotten with each frame: 5 dB a second."""
 FLOOR_DB = -96.0
+SILENT_DB = -70.0
+"""Silence, whatever came before."""
 
 
 class Hush:
@@ -21,8 +23,9 @@ class Hush:
         self._quiet_s = 0.0
 
     def feed(self, pcm: Pcm) -> float:
-        """(n,) int16; for how many seconds there has been silence after something louder."""
+        """(n,) int16; for how many seconds there has been silence."""
         level_db = max(FLOOR_DB, dbfs(pcm))
         self._loud_db = max(level_db, self._loud_db - FADES_DB)
-        self._quiet_s = self._quiet_s + FRAME_MS / 1000 if level_db < self._loud_db - BELOW_DB else 0.0
+        silent = level_db < max(self._loud_db - BELOW_DB, SILENT_DB)
+        self._quiet_s = self._quiet_s + FRAME_MS / 1000 if silent else 0.0
         return self._quiet_s

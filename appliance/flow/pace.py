@@ -5,10 +5,10 @@ transcribing a turn takes   the reply is prepared in the caller's pause
 over 450 ms                 no more: what is thrown away would delay what is needed
 under 300 ms                again
 
-the language model writes   a reply has at most
-──────────────────────────────────────────────────────────────────────
-20 tokens a second or more  as many as the owner allows
-fewer                       four seconds' worth, and at least 24
+the language model writes   a reply has at most                    its first clause
+──────────────────────────────────────────────────────────────────────────────────────
+20 tokens a second or more  as many tokens as the owner allows     3 words
+fewer                       four seconds' worth, and at least 24   8: they cover the wait for the next one
 
 While a reply to one caller is being written, none is prepared for another who may not be done: committed work goes
 first. One that is being prepared already stops by itself at its first clause.
@@ -26,6 +26,8 @@ FAST_AGAIN_S = 0.3
 WRITING_S = 4.0
 FAST_TOKENS_S = 20.0
 LEAST_TOKENS = 24
+FIRST_WORDS = 3
+FIRST_WORDS_SLOW = 8
 
 
 class Pace:
@@ -69,7 +71,15 @@ class Pace:
     @property
     def max_tokens(self) -> int:
         """The longest reply that can be written in time."""
-        tok_s = statistics.median(self._tok_s) if self._tok_s else FAST_TOKENS_S
-        if tok_s >= FAST_TOKENS_S:
+        if self._median_tok_s >= FAST_TOKENS_S:
             return self._most_tokens
-        return min(self._most_tokens, max(LEAST_TOKENS, int(tok_s * WRITING_S)))
+        return min(self._most_tokens, max(LEAST_TOKENS, int(self._median_tok_s * WRITING_S)))
+
+    @property
+    def first_words(self) -> int:
+        """How long a reply's first clause may be."""
+        return FIRST_WORDS if self._median_tok_s >= FAST_TOKENS_S else FIRST_WORDS_SLOW
+
+    @property
+    def _median_tok_s(self) -> float:
+        return statistics.median(self._tok_s) if self._tok_s else FAST_TOKENS_S

@@ -19,6 +19,7 @@ from appliance.terms.units import CAPTURE_RATE, Pcm
 
 from .agent import Agent
 from .chunker import Chunker
+from .pace import Pace
 from .spoken import spoken
 from .timeline import Timeline
 
@@ -52,7 +53,7 @@ class Listener(Protocol):
 class Reply:
     """Begun by `start`, heard through `speech`, taken back by `drop`."""
 
-    def __init__(self, engines: Engines, agent: Agent, clock: Clock, timeline: Timeline, *, max_tokens: int) -> None:
+    def __init__(self, engines: Engines, agent: Agent, clock: Clock, timeline: Timeline, pace: Pace) -> None:
         self.timeline = timeline
         self.transcript: str | None = None
         self.ends: float | None = None
@@ -66,7 +67,8 @@ class Reply:
         self._engines = engines
         self._agent = agent
         self._clock = clock
-        self._max_tokens = max_tokens
+        self._max_tokens = pace.max_tokens
+        self._chunker = Chunker(pace.first_words)
         self._committed = asyncio.Event()
         self._sounded = asyncio.Event()
         """The first clause is synthesised."""
@@ -150,7 +152,6 @@ class Reply:
 
     async def _think(self) -> None:
         assert self.transcript is not None
-        chunker = Chunker()
         self.timeline.began["llm"] = asked = self._clock.now()
         async with aclosing(self._agent.reply(self.transcript, max_tokens=self._max_tokens)) as tokens:
             async for token in tokens:
@@ -161,11 +162,11 @@ class Reply:
                     await self._weigh(token.ends)
                 self.tokens += 1
                 self.text += token.text
-                for clause in chunker.feed(token.text):
+                for clause in self._chunker.feed(token.text):
                     await self._put(clause)
                 asked = self._clock.now()
         self._tell_written()
-        for clause in chunker.finish():
+        for clause in self._chunker.finish():
             await self._put(clause)
         await self._clauses.put(None)
 

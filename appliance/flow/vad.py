@@ -26,6 +26,8 @@ CHUNK_S = CHUNK / CAPTURE_RATE
 AGGRESSIVE = 3
 HINTED = 6
 HINT_WINDOW = 8
+ASLEEP_S = 0.5
+"""After so much silence the models are not asked until there is a sound: most of what a waiting call costs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +65,21 @@ class VoiceDetector:
 
     def feed(self, pcm: Pcm) -> Voicing:
         """(320,) int16, 16 kHz mono."""
+        quiet_s = self._hush.feed(pcm)
+        asleep = quiet_s >= ASLEEP_S
         self._waiting = np.concatenate([self._waiting, pcm.astype(np.float32) / 32768.0])
         chunks: list[float] = []
         while len(self._waiting) >= CHUNK:
             chunk, self._waiting = self._waiting[:CHUNK], self._waiting[CHUNK:]
             window = np.concatenate([self._context, chunk])[None]
             self._context = chunk[-CONTEXT:]
+            if asleep:
+                chunks.append(0.0)
+                continue
             output, self._h, self._c = self._session.run(None, {"input": window, "h": self._h, "c": self._c})
             chunks.append(float(np.asarray(output).ravel()[0]))
-        self._hints.append(self._webrtc.is_speech(pcm.tobytes(), CAPTURE_RATE))
-        return Voicing(chunks=tuple(chunks), hint=sum(self._hints) >= HINTED, quiet_s=self._hush.feed(pcm))
+        self._hints.append(not asleep and self._webrtc.is_speech(pcm.tobytes(), CAPTURE_RATE))
+        return Voicing(chunks=tuple(chunks), hint=sum(self._hints) >= HINTED, quiet_s=quiet_s)
 
 
 def _asset() -> Path:

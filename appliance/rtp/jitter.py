@@ -21,6 +21,8 @@ MOST_WAIT_S = 0.2
 QUANTILE = 0.97
 DELAYS = 250
 """The delays of so many packets say how late a packet may be: 5 s."""
+EVERY = 8
+"""They are looked at after so many packets."""
 STALLED_S = 0.06
 """Nothing for so long: the sender is silent (DTX), or the line is."""
 MOST_STALLS = 50
@@ -171,6 +173,8 @@ class JitterBuffer:
         began, first = self._origin
         sent = ((timestamp - first + 0x80000000) % 0x100000000 - 0x80000000) / self._rate
         self._delays.append(now - began - sent)
+        if len(self._delays) >= EVERY and self.counts.received % EVERY:
+            return
         ordered = sorted(self._delays)
         spread = ordered[min(len(ordered) - 1, int(len(ordered) * QUANTILE))] - ordered[0]
         self._wait_s = min(MOST_WAIT_S, max(LEAST_WAIT_S, spread + FRAME_S / 2))

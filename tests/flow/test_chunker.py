@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.flow.chunker import FIRST_MAX_WORDS, LATER_MAX_WORDS, WEAK, Chunker
+from appliance.flow.chunker import LATER_MAX_WORDS, WEAK, Chunker
 
 
 def clauses(text: str, *, size: int = 4) -> list[str]:
@@ -38,6 +38,8 @@ def test_where_clauses_end(text: str, expected: list[str]) -> None:
 def test_the_first_clause_comes_after_three_words_but_not_after_a_weak_one() -> None:
     first, *_ = clauses("You can find free parking places behind the building all day long")
     assert first == "You can find"
+    chunker = Chunker(first_words=5)
+    assert chunker.feed("You can find free parking places behind") == ["You can find free parking"]
     first, *_ = clauses("Our house is at the corner of the street and the park")
     assert first.split()[-1] not in WEAK
 
@@ -51,6 +53,6 @@ def test_no_word_is_lost_or_changed_and_no_clause_is_endless(words: list[tuple[s
     found = clauses(text, size=size)
     assert " ".join(found) == text.strip()
     assert all(found)
-    for i, clause in enumerate(found):
+    for clause in found:
         strong = [w for w in re.findall(r"\S+", clause) if w.lower() not in WEAK and not w[-1].isdigit()]
-        assert len(strong) <= (LATER_MAX_WORDS if i else max(FIRST_MAX_WORDS, LATER_MAX_WORDS)) + 1
+        assert len(strong) <= LATER_MAX_WORDS + 1

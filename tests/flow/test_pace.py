@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.flow.pace import LEAST_TOKENS, Pace
+from appliance.flow.pace import FIRST_WORDS, FIRST_WORDS_SLOW, LEAST_TOKENS, Pace
 
 
 def pace(**changes: bool) -> Pace:
@@ -52,3 +52,10 @@ def test_the_owner_has_the_last_word() -> None:
     short = Pace(speculate=True, max_tokens=16)
     short.turn(stt_s=None, tok_s=3.0)
     assert short.max_tokens == 16
+
+
+def test_a_slow_device_begins_with_more_words() -> None:
+    device = Pace(speculate=True, max_tokens=80)
+    assert device.first_words == FIRST_WORDS
+    device.turn(stt_s=None, tok_s=10.0)
+    assert device.first_words == FIRST_WORDS_SLOW

@@ -8,7 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from appliance.rtp.opus import Decoder
+from appliance.bench.utterances import Utterance
+from appliance.dsp import soundfile
+from appliance.rtp.opus import SILENT_BYTES, Decoder, Encoder
 from appliance.terms.units import CAPTURE_RATE, dbfs
 
 HZ = 440.0
@@ -61,3 +63,31 @@ def test_what_is_no_packet_is_refused(payload: bytes) -> None:
 def test_a_rate_that_opus_does_not_know() -> None:
     with pytest.raises(ValueError, match="22050"):
         Decoder(22_050)
+
+
+def test_what_we_encode_repairs_what_was_lost(utterances: dict[str, Utterance]) -> None:
+    """Far better than guessing: by how alike the lost frames and their replacements are."""
+    speech = soundfile.read(utterances["lighthouse"].file, rate=48_000)
+    encoder = Encoder(48_000)
+    sent = [encoder.encode(frame) for frame in speech[: len(speech) // 960 * 960].reshape(-1, 960)]
+    alike: list[float] = []
+    for lost in range(20, len(sent) - 1):
+        whole, repaired = Decoder(CAPTURE_RATE), Decoder(CAPTURE_RATE)
+        for packet in sent[lost - 15 : lost]:
+            whole.decode(packet)
+            repaired.decode(packet)
+        right, mended = whole.decode(sent[lost]), repaired.recover(sent[lost + 1])
+        if dbfs(right) > -35:
+            alike.append(float(np.corrcoef(right.astype(float), mended.astype(float))[0, 1]))
+    assert np.median(alike) > 0.8
+
+
+def test_silence_needs_no_packets() -> None:
+    encoder = Encoder(48_000)
+    sizes = [len(encoder.encode(np.zeros(960, np.int16))) for _ in range(30)]
+    assert sizes[-1] <= SILENT_BYTES
+
+
+def test_what_is_no_frame_is_refused() -> None:
+    with pytest.raises(ValueError, match="100 samples"):
+        Encoder(48_000).encode(np.zeros(100, np.int16))
