@@ -74,8 +74,8 @@ class Decoder:
 class Encoder:
     """(n,) int16 mono of 20 ms at `rate` Hz (8, 12, 16, 24 or 48 kHz) as packets that can repair their forerunners."""
 
-    def __init__(self, rate: int) -> None:
-        """Raises OSError where there is no libopus."""
+    def __init__(self, rate: int, *, dtx: bool = True) -> None:
+        """`dtx`: in silence, say so and no more. Raises OSError where there is no libopus."""
         self._library = _library()
         self._frame = int(rate * FRAME_S)
         self._packet = ctypes.create_string_buffer(MOST_BYTES)
@@ -84,7 +84,7 @@ class Encoder:
         if error.value:
             raise ValueError(f"opus: no encoder at {rate} Hz: {_words(self._library, error.value)}")
         wanted = ((BITRATE, BITS_PER_S), (COMPLEXITY, EFFORT), (INBAND_FEC, 1), (PACKET_LOSS, EXPECTED_LOSS))
-        for request, value in (*wanted, (DTX, 1), (SIGNAL, VOICE)):
+        for request, value in (*wanted, (DTX, int(dtx)), (SIGNAL, VOICE)):
             self._library.opus_encoder_ctl(self._state, request, ctypes.c_int(value))
 
     def __del__(self) -> None:
