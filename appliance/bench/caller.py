@@ -40,6 +40,7 @@ QUIET_S = 1.5
 CONNECTED_WITHIN_S = 10.0
 GREETING_WITHIN_S = 5.0
 REPLY_WITHIN_S = 15.0
+LONGEST_REPLY_S = 40.0
 BROKEN_S = 0.7
 """A silence of this length inside a reply breaks it up."""
 POLL_S = 0.01
@@ -246,7 +247,7 @@ class Caller:
         await asyncio.sleep(INTO_REPLY_S)
         self._mouth.say(soundfile.read(sound.file, rate=MOUTH_RATE))
         await self._until(lambda: not self._mouth.speaking, soundfile.MAX_S)
-        await self._until(lambda: self._settled(began), REPLY_WITHIN_S)
+        await self._until(lambda: self._settled(began), LONGEST_REPLY_S)
         begun = self._mouth.first_voiced
         heard = self._ear.after(begun)
         turns = [m for at, m in self._messages if at > began and m["type"] == "turn"]
