@@ -1,17 +1,19 @@
 """Draw what patience costs: how often the agent cuts in, against how soon it answers (docs/images/patience.svg).
 
-    .venv/bin/python benchmarks/curve.py
+    .venv/bin/python benchmarks/curve.py [ours] [fixed]
 
 Every question and every sentence with a pause in it is said to the agent in virtual time (`frontdesk calls replay`),
 for a row of values of `turns.patience`; and, to compare, to an agent that waits for a fixed silence, as most do.
+The two curves take some eight minutes each; one that is not named is drawn as it was.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +29,7 @@ from appliance.terms.units import CAPTURE_RATE, FRAME_SAMPLES, Pcm, is_voiced
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "data" / "results" / "curve.json"
 PLOT = ROOT / "docs" / "images" / "patience.svg"
-PATIENCE = (0.5, 0.7, 0.85, 1.0, 1.25, 1.6, 2.2)
+PATIENCE = (0.5, 0.7, 0.85, 1.0, 1.25, 1.6)
 SILENCE_S = (0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 LEAD_S = 0.5
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 420, 70, 20, 20, 60
@@ -43,16 +45,20 @@ class Point:
     """Share of the sentences with a pause in which a reply began before they were over."""
 
 
-def points(rehearsal: Rehearsal, utterances: Iterable[Utterance]) -> tuple[list[Point], list[Point]]:
-    questions, breaths = ([u for u in utterances if u.group == group] for group in ("question", "breath"))
-    ours = [_point(f"{patience:g}", rehearsal, questions, breaths, patience) for patience in PATIENCE]
-    known = dict(turns.NEEDED)
-    fixed = []
+def ours(rehearsal: Rehearsal, questions: list[Utterance], breaths: list[Utterance]) -> list[Point]:
+    return [_point(f"{patience:g}", rehearsal, questions, breaths, patience) for patience in PATIENCE]
+
+
+def fixed(rehearsal: Rehearsal, questions: list[Utterance], breaths: list[Utterance]) -> list[Point]:
+    known, points = dict(turns.NEEDED), []
     for silence in SILENCE_S:
         turns.NEEDED.update(dict.fromkeys(known, (silence,) * 3))
-        fixed.append(_point(f"{silence:g} s", rehearsal, questions, breaths, 1.0))
+        points.append(_point(f"{silence:g} s", rehearsal, questions, breaths, 1.0))
     turns.NEEDED.update(known)
-    return ours, fixed
+    return points
+
+
+CURVES = {"ours": ours, "fixed": fixed}
 
 
 def _point(
@@ -123,12 +129,18 @@ def _text(a: float, b: float, words: str, anchor: str = "middle", colour: str = 
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", choices=[[], *CURVES], metavar="NAME")
+    wanted = parser.parse_args().names or list(CURVES)
+    utterances = load(default_folder())
+    questions, breaths = ([u for u in utterances if u.group == group] for group in ("question", "breath"))
+    found = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     with rehearsing(settings.load(None, {}), state_dir(os.environ)) as rehearsal:
-        ours, fixed = points(rehearsal, load(default_folder()))
+        for name in wanted:
+            found[name] = [asdict(point) for point in CURVES[name](rehearsal, questions, breaths)]
     RESULT.parent.mkdir(parents=True, exist_ok=True)
-    rows = {name: [[p.label, p.wait_ms, p.cut_in] for p in curve] for name, curve in (("ours", ours), ("fixed", fixed))}
-    RESULT.write_text(json.dumps(rows))
-    PLOT.write_text(svg(ours, fixed), encoding="utf-8")
+    RESULT.write_text(json.dumps(found))
+    PLOT.write_text(svg(*([Point(**row) for row in found[name]] for name in CURVES)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -26,10 +26,10 @@ murmur is that long. *Lull*: 64 ms without speech, or 60 ms of silence. *Faded*,
     the words         the sound is finished (smart-turn)     not asked, or down     it is not
     ──────────────────────────────────────────────────────────────────────────────────────────
     ask               200 ms                                 200 ms                 400 ms
-    perhaps ask       300 ms                                 450 ms                 700 ms
-    tell something    600 ms                                 700 ms                 900 ms
-    are unfinished    1000 ms                                1200 ms                max_pause
-    are dictated      1000 ms                                1200 ms                max_pause
+    perhaps ask       350 ms                                 500 ms                 750 ms
+    tell something    700 ms                                 800 ms                 1000 ms
+    are unfinished    1100 ms                                1300 ms                max_pause
+    are dictated      1100 ms                                1300 ms                max_pause
     are not known     max_pause                              max_pause              max_pause
 
 All are multiplied by the owner's `turns.patience`. What is not 200 ms is longer for a caller who pauses long
@@ -67,10 +67,10 @@ FINISHED = 0.5
 NEVER = 60.0
 NEEDED: dict[Words | None, tuple[float, float, float]] = {
     Words.ASKED: (CONFIDENT_S, CONFIDENT_S, 0.4),
-    Words.PERHAPS: (0.3, 0.45, 0.7),
-    Words.TOLD: (0.6, 0.7, 0.9),
-    Words.UNFINISHED: (1.0, 1.2, NEVER),
-    Words.DICTATED: (1.0, 1.2, NEVER),
+    Words.PERHAPS: (0.35, 0.5, 0.75),
+    Words.TOLD: (0.7, 0.8, 1.0),
+    Words.UNFINISHED: (1.1, 1.3, NEVER),
+    Words.DICTATED: (1.1, 1.3, NEVER),
     None: (NEVER, NEVER, NEVER),
 }
 """Seconds of pause where the sound is finished, unknown, unfinished; NEVER: max_pause."""
