@@ -115,7 +115,8 @@ def _curve(
     path = " ".join(f"{a:.1f},{b:.1f}" for a, b in places)
     parts = [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>']
     parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="4" fill="{colour}"/>' for a, b in places]
-    parts += [_text(a + 7, b - 7, p.label, "start", colour) for (a, b), p in zip(places, points, strict=True)]
+    for i, ((a, b), point) in enumerate(zip(places, points, strict=True)):  # on both sides in turn: some are close
+        parts.append(_text(a - 8 if i % 2 else a + 8, b + 4, point.label, "end" if i % 2 else "start", colour))
     parts.append(_text(places[0][0] + 40, places[0][1] - 7, name, "start", colour))
     return parts
 
