@@ -99,7 +99,8 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
-        name="turn-2",
+        name="two-callers",
+        runs=1,
         command=("bench", "turn", "--callers", "2"),
         figures=(
             Figure(label="end of speech → reply, p50", path="p50_ms"),
