@@ -1,6 +1,7 @@
 """`frontdesk calls replay`: what a caller said once, through the flow of today, on a clock of its own.
 
-The engines are real, the time is not: the same sound and models give the same events on any machine.
+The engines are real, the time is not: how busy the machine is changes nothing. Two replays differ by hundredths of a
+second, for piper speaks a clause a little differently each time.
 """
 
 from __future__ import annotations
@@ -62,9 +63,11 @@ class Rehearsal:
         self._elsewhere = elsewhere
 
     def replay(
-        self, caller: Pcm, *, greet: bool = False, patience: float = 1.0, until_reply: bool = False
+        self, caller: Pcm, *, greet: bool = False, patience: float | None = None, until_reply: bool = False
     ) -> Recording:
-        """The call in which (n,) int16 16 kHz is said, to the agent's last word after it, or to its first."""
+        """The call in which (n,) int16 16 kHz is said, to the agent's last word after it, or to its first. `patience`
+        instead of the configured one."""
+        patience = self.desk.patience if patience is None else patience
         return warped(self._hold(caller, greet, patience, until_reply))
 
     async def _hold(self, caller: Pcm, greet: bool, patience: float, until_reply: bool) -> Recording:

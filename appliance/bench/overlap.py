@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ async def measure(folder: Path, *, url: str | None) -> dict[str, Any]:
     """Each sound of the groups over one reply, in one call a group."""
     sounds = {group: [u.id for u in load(folder) if u.group == group] for group in GROUPS}
     rows: list[dict[str, Any]] = []
-    async with running() as device:
+    async with AsyncExitStack() as stack:
+        address = url or (await stack.enter_async_context(running())).url
         for group, ids in sounds.items():
-            found = await separately(url or device.url, folder, (f"{OVER}{QUESTION}", *ids))
+            found = await separately(address, folder, (f"{OVER}{QUESTION}", *ids))
             for row in found["over"]:
                 rows.append({"group": group, **row})
     return {**summary(rows), "rows": rows}

@@ -1,7 +1,7 @@
 """Real engines for a conversation in virtual time: they work in a loop of their own, and take as long as they are told.
 
 What they answer is computed while the conversation's clock stands still; then it waits as long as the reference machine
-would have needed. So a replay depends on the sound and the models alone, never on the machine or on what else it does.
+would have needed. So a replay depends on the sound and the models, and not on what else the machine does.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What is speech: silero decides, webrtcvad hints; silence is told by loudness as well.
 
-silero v6 runs here in the main process (45 µs a frame). It takes 512 new samples with the 64 before them and carries
+silero v6 runs here in the main process (0.1 ms a chunk; 0.5 ms where the processor slept before it). It takes 512 new samples with the 64 before them and carries
 its state from call to call, so a 20 ms frame yields no verdict, one or, over time, five for every eight frames.
 """
 
@@ -27,7 +27,7 @@ AGGRESSIVE = 3
 HINTED = 6
 HINT_WINDOW = 8
 ASLEEP_S = 0.5
-"""After so much silence the models are not asked until there is a sound: most of what a waiting call costs."""
+"""After so much silence the models are not asked until there is a sound: a quarter of what a waiting call costs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
