@@ -1,8 +1,8 @@
 """What is speech: silero decides, webrtcvad hints; silence is told by loudness as well.
 
 silero v6 runs here in the main process (0.1 ms a chunk; 0.5 ms where the processor slept before it). It takes 512 new
-samples with the 64 before them and carries its state from call to call, so a 20 ms frame yields no verdict, one or, over
-time, five for every eight frames.
+samples with the 64 before them and carries its state from call to call, so a 20 ms frame yields no verdict, one or,
+over time, five for every eight frames.
 """
 
 from __future__ import annotations
