@@ -1,6 +1,7 @@
 """When a voice falls silent, told by its loudness: 60 ms sooner than silero, which fades for as long. Pure.
 
-Only silence counts: 40 dB below how loud the speech was. On a noisy line nothing is so quiet, and silero alone tells.
+Only silence counts: 40 dB below how loud the speech was (a bang is none: a soft voice is heard after it). On a noisy
+line nothing is so quiet, and silero alone tells.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ class Hush:
         self._loud_db = FLOOR_DB
         self._quiet_s = 0.0
 
-    def feed(self, pcm: Pcm) -> float:
-        """(n,) int16; for how many seconds there has been silence."""
-        level_db = max(FLOOR_DB, dbfs(pcm))
-        self._loud_db = max(level_db, self._loud_db - FADES_DB)
+    def feed(self, pcm: Pcm, *, speech: bool) -> float:
+        """(n,) int16, and whether silero last heard speech; for how many seconds there has been silence."""
+        level_db = dbfs(pcm)
+        self._loud_db = max(level_db if speech else FLOOR_DB, self._loud_db - FADES_DB)
         silent = level_db < max(self._loud_db - BELOW_DB, SILENT_DB)
         self._quiet_s = self._quiet_s + FRAME_MS / 1000 if silent else 0.0
         return self._quiet_s

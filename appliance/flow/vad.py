@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 import webrtcvad
 
@@ -20,6 +21,7 @@ from appliance.terms.errors import ModelError
 from appliance.terms.units import CAPTURE_RATE, Pcm
 
 from .hush import Hush
+from .turns import SPEECH
 
 CHUNK = 512
 CONTEXT = 64
@@ -59,6 +61,7 @@ class VoiceDetector:
         self._webrtc = webrtcvad.Vad(AGGRESSIVE)
         self._hints: deque[bool] = deque(maxlen=HINT_WINDOW)
         self._hush = Hush()
+        self._probability = 0.0
         self._h = np.zeros((1, 1, 128), np.float32)
         self._c = np.zeros((1, 1, 128), np.float32)
         self._context = np.zeros(CONTEXT, np.float32)
@@ -66,7 +69,7 @@ class VoiceDetector:
 
     def feed(self, pcm: Pcm) -> Voicing:
         """(320,) int16, 16 kHz mono."""
-        quiet_s = self._hush.feed(pcm)
+        quiet_s = self._hush.feed(pcm, speech=self._probability >= SPEECH)
         asleep = quiet_s >= ASLEEP_S
         self._waiting = np.concatenate([self._waiting, pcm.astype(np.float32) / 32768.0])
         chunks: list[float] = []
@@ -74,13 +77,14 @@ class VoiceDetector:
             chunk, self._waiting = self._waiting[:CHUNK], self._waiting[CHUNK:]
             window = np.concatenate([self._context, chunk])[None]
             self._context = chunk[-CONTEXT:]
-            if asleep:
-                chunks.append(0.0)
-                continue
-            output, self._h, self._c = self._session.run(None, {"input": window, "h": self._h, "c": self._c})
-            chunks.append(float(np.asarray(output).ravel()[0]))
+            self._probability = 0.0 if asleep else self._ask(window)
+            chunks.append(self._probability)
         self._hints.append(not asleep and self._webrtc.is_speech(pcm.tobytes(), CAPTURE_RATE))
         return Voicing(chunks=tuple(chunks), hint=sum(self._hints) >= HINTED, quiet_s=quiet_s)
+
+    def _ask(self, window: npt.NDArray[np.float32]) -> float:
+        output, self._h, self._c = self._session.run(None, {"input": window, "h": self._h, "c": self._c})
+        return float(np.asarray(output).ravel()[0])
 
 
 def _asset() -> Path:
