@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1] / "appliance"
 FLOORS = {
     "terms": 0,
-    **dict.fromkeys(("workers", "models", "store", "rtp", "dsp"), 1),
-    **dict.fromkeys(("engines", "knowledge"), 2),
+    **dict.fromkeys(("workers", "models", "store", "dsp"), 1),
+    **dict.fromkeys(("engines", "knowledge", "rtp"), 2),
     "flow": 3,
     **dict.fromkeys(("doors", "telemetry", "control", "web"), 4),
     **dict.fromkeys(("app", "bench", "fleet"), 5),
@@ -38,6 +38,7 @@ PURE = {
     "flow/silence.py",
     "flow/spoken.py",
     "flow/wording.py",
+    "dsp/conceal.py",
     "rtp/jitter.py",
     "control/book.py",
     "doors/queue.py",

@@ -25,10 +25,11 @@ import av
 import numpy as np
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
-from appliance.doors.aiortc_seam import tap_opus
+from appliance.doors import aiortc_seam
 from appliance.doors.ear import Ear
 from appliance.dsp import soundfile
-from appliance.rtp.opus import Encoder
+from appliance.rtp.codecs import OPUS
+from appliance.rtp.opus import SILENT_BYTES, Encoder
 from appliance.terms.clock import SystemClock
 from appliance.terms.errors import EngineError
 from appliance.terms.units import FRAME_MS, Pcm, is_voiced
@@ -101,7 +102,10 @@ class Mouth(MediaStreamTrack):
         self.first_voiced = 0.0
         """… of what is being said."""
         self.last_voiced = 0.0
-        self._encoder = Encoder(MOUTH_RATE, dtx=False)
+        self.dtx = False
+        """Send nothing while it is silent, as browsers do where they are asked to."""
+        self._encoder: Encoder | None = None
+        self._silent = False
         self._frames: deque[Pcm] = deque()
         self._count = 0
         self._start = 0.0
@@ -117,13 +121,21 @@ class Mouth(MediaStreamTrack):
         self.first_voiced = 0.0
 
     async def recv(self) -> av.Packet[Any]:
+        self._encoder = self._encoder or Encoder(MOUTH_RATE, dtx=self.dtx)
+        while True:
+            packet = await self._next(self._encoder)
+            was_silent, self._silent = self._silent, self.dtx and packet.size <= SILENT_BYTES
+            if not (was_silent and self._silent):
+                return packet
+
+    async def _next(self, encoder: Encoder) -> av.Packet[Any]:
         self._start = self._start or time.monotonic()
         await asyncio.sleep(max(0.0, self._start + self._count * FRAME_MS / 1000 - time.monotonic()))
         pcm = self._frames.popleft() if self._frames else np.zeros(MOUTH_FRAME, np.int16)
         if is_voiced(pcm):
             self.last_voiced = time.monotonic()
             self.first_voiced = self.first_voiced or self.last_voiced
-        packet = av.Packet(self._encoder.encode(pcm))
+        packet = av.Packet(encoder.encode(pcm))
         packet.pts, packet.time_base = self._count * MOUTH_FRAME, Fraction(1, MOUTH_RATE)
         self._count += 1
         return packet
@@ -141,8 +153,9 @@ class Listener:
         self._ear = Ear(SystemClock())
 
     def attach(self, peer: RTCPeerConnection, track: MediaStreamTrack) -> None:
-        if not tap_opus(peer, track, self._ear.hear):
+        if aiortc_seam.codec(peer) != OPUS:
             raise RuntimeError("the device does not answer in Opus")
+        aiortc_seam.tap(peer, track, self._ear.hear)
 
     async def listen(self) -> None:
         async for pcm in self._ear.frames():
@@ -183,6 +196,7 @@ class Caller:
             if response.status != 200:
                 raise RuntimeError(f"the device answered {response.status}: {answer}")
         self.call, self.resume = answer.get("call", ""), answer.get("resume", "")
+        self._mouth.dtx = "usedtx=1" in answer["sdp"]
         await self._peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
         await self._until(lambda: self._peer.connectionState == "connected", CONNECTED_WITHIN_S)
         if self._peer.connectionState != "connected":

@@ -1,60 +1,71 @@
-"""Where we reach into aiortc: its receiver's packets before its own jitter buffer.
+"""Where we reach into aiortc, and nowhere else.
 
-That buffer holds 100 ms at all times, and after one lost packet throws good ones away and stays 200 ms late (its issue
-543). So a tap takes its place: the receiver goes on with its RTCP statistics, and never decodes. `tests/doors/
-test_aiortc_seam.py` fails where an aiortc has moved what is used here.
+Its receiver's buffer holds 100 ms at all times, and after one lost packet throws good ones away and stays 200 ms late
+(its issue 543); what it decodes it queues without bound. So a tap takes the buffer's place: the receiver goes on with
+its RTCP statistics, and never decodes. `tests/doors/test_aiortc_seam.py` fails where an aiortc has moved what is used
+here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import aiortc.codecs
 from aiortc import MediaStreamTrack, RTCPeerConnection
 from aiortc.rtp import RtpPacket
 
+from appliance.rtp.codecs import CLOCK_RATES, OPUS
+
 JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
-OPUS = "audio/opus"
+OPUS_PARAMETERS = {"minptime": 10, "useinbandfec": 1, "usedtx": 1}
+"""What we ask of who sends us Opus (RFC 7587): to repeat each packet in the next one, and to send none in silence."""
 
 OnPacket = Callable[[int, int, bytes], None]
 """Is told an RTP sequence number, a timestamp and a payload."""
 
+for _codec in aiortc.codecs.CODECS["audio"]:
+    if _codec.mimeType == OPUS:
+        _codec.parameters.update(OPUS_PARAMETERS)
 
-class _Tap:
+
+class Tap:
     """Quacks like aiortc.jitterbuffer.JitterBuffer, and never has a frame to decode."""
 
     capacity = 16
 
-    def __init__(self, on_packet: OnPacket, payload_types: set[int | None]) -> None:
+    def __init__(self, on_packet: OnPacket, payload_type: int | None) -> None:
+        self.foreign = 0
+        """Packets of other types than what was agreed on."""
         self._on_packet = on_packet
-        self._payload_types = payload_types
+        self._payload_type = payload_type
 
     def add(self, packet: RtpPacket) -> tuple[bool, None]:
-        if packet.payload and packet.payload_type in self._payload_types:
+        if packet.payload_type != self._payload_type:
+            self.foreign += 1
+        elif packet.payload:
             self._on_packet(packet.sequence_number, packet.timestamp, packet.payload)
         return False, None
 
 
-def sends_opus(peer: RTCPeerConnection) -> bool:
-    """Is Opus what was agreed on for our sound?"""
+def codec(peer: RTCPeerConnection) -> str:
+    """Which codec was agreed on for sound, as SDP names it; empty where it is none that is spoken here."""
     for transceiver in peer.getTransceivers():
         if transceiver.kind == "audio" and transceiver._codecs:
-            return bool(transceiver._codecs[0].mimeType.lower() == OPUS)
-    return False
+            name = transceiver._codecs[0].mimeType.lower()
+            return name if name in CLOCK_RATES else ""
+    return ""
 
 
-def tap_opus(peer: RTCPeerConnection, track: MediaStreamTrack, on_packet: OnPacket) -> bool:
-    """Hand the Opus packets of a remote track to `on_packet`; False, and nothing is changed, where it is not Opus.
+def tap(peer: RTCPeerConnection, track: MediaStreamTrack, on_packet: OnPacket) -> Tap:
+    """Hand the packets of a remote track to `on_packet`: it yields no more frames, and its end is told as before.
 
-    From then on the track yields no frames; its end is told as before.
+    Raises RuntimeError where this aiortc keeps its buffer elsewhere, or `track` is none of the peer's.
     """
     for transceiver in peer.getTransceivers():
         if transceiver.receiver is not None and transceiver.receiver.track is track:
-            codecs = transceiver._codecs
-            types = {codec.payloadType for codec in codecs if codec.mimeType.lower() == OPUS}
-            if not codecs or codecs[0].payloadType not in types:
-                return False
             if not hasattr(transceiver.receiver, JITTER_BUFFER):
                 raise RuntimeError("this aiortc keeps its jitter buffer elsewhere: install the version that is locked")
-            setattr(transceiver.receiver, JITTER_BUFFER, _Tap(on_packet, types))
-            return True
-    return False
+            tapped = Tap(on_packet, transceiver._codecs[0].payloadType)
+            setattr(transceiver.receiver, JITTER_BUFFER, tapped)
+            return tapped
+    raise RuntimeError("the track is none of this connection's")

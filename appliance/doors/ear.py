@@ -1,4 +1,4 @@
-"""The caller's Opus packets as frames of 20 ms, as soon as they may be heard."""
+"""The caller's packets as frames of 20 ms, as soon as they may be heard."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 
 import numpy as np
 
-from appliance.rtp.jitter import Counts, JitterBuffer, Lost, Packet, Piece
-from appliance.rtp.opus import CLOCK_RATE, Decoder
+from appliance.rtp.codecs import CLOCK_RATES, OPUS, decoder
+from appliance.rtp.jitter import Counts, JitterBuffer, Lost, Packet, Piece, Silence
+from appliance.rtp.opus import SILENT_BYTES
 from appliance.terms.clock import Clock
 from appliance.terms.units import CAPTURE_RATE, FRAME_MS, FRAME_SAMPLES, Pcm
 
@@ -19,13 +20,18 @@ FADES = 3
 class Ear:
     """`hear` each packet; `frames` gives (320,) int16, 16 kHz mono, for as long as it is iterated."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, codec: str = OPUS) -> None:
+        """`codec`: as SDP names it. Raises KeyError for one that is not spoken here."""
         self.heard_at = clock.now()
         """When the last packet came."""
         self.concealed_ms = 0.0
+        self.recovered = 0
+        """Lost packets whose successor came: Opus repeats them there."""
+        self.heard_bytes = 0
         self._clock = clock
-        self._jitter = JitterBuffer(CLOCK_RATE)
-        self._decoder = Decoder(CAPTURE_RATE)
+        self._opus = codec == OPUS
+        self._jitter = JitterBuffer(CLOCK_RATES[codec])
+        self._decoder = decoder(codec, CAPTURE_RATE)
         self._news = asyncio.Event()
         self._stalls = 0
 
@@ -41,7 +47,9 @@ class Ear:
     def hear(self, sequence: int, timestamp: int, payload: bytes) -> None:
         """An RTP packet has arrived."""
         self.heard_at = self._clock.now()
-        self._jitter.put(sequence, timestamp, payload, self.heard_at)
+        self.heard_bytes += len(payload)
+        silent = self._opus and len(payload) <= SILENT_BYTES
+        self._jitter.put(sequence, timestamp, payload, self.heard_at, silent=silent)
         self._news.set()
 
     async def frames(self) -> AsyncIterator[Pcm]:
@@ -66,18 +74,20 @@ class Ear:
         self._news.clear()
 
     def _sound(self, piece: Piece) -> Pcm:
-        """Of a payload that is no Opus at all, a concealed frame."""
+        """Of a payload that its codec cannot read, a concealed frame; of a silent sender, nothing at all: a recogniser
+        needs no comfort noise, and the voice detectors sleep."""
         try:
             if isinstance(piece, Packet):
                 self._stalls = 0
                 return self._decoder.decode(piece.payload)
             if isinstance(piece, Lost) and piece.following is not None:
+                self.recovered += 1
                 self.concealed_ms += FRAME_MS
                 return self._decoder.recover(piece.following)
         except ValueError:
             self.counts.dropped += 1
         self._stalls += 1
-        if self._stalls > FADES:
+        if isinstance(piece, Silence) or self._stalls > FADES:
             return np.zeros(FRAME_SAMPLES, np.int16)
         self.concealed_ms += FRAME_MS
         return self._decoder.conceal()

@@ -1,4 +1,4 @@
-"""What a browser hears of us: Opus packets, 20 ms each, and none while nobody speaks."""
+"""What a caller hears of us: packets of 20 ms, and in Opus none while nobody speaks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from fractions import Fraction
 from typing import Any
 
 import av
-import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
-from appliance.rtp.opus import CLOCK_RATE, SILENT_BYTES, Encoder
+from appliance.rtp.codecs import Encoder, encoder
+from appliance.rtp.opus import CLOCK_RATE, SILENT_BYTES
 from appliance.terms.clock import Clock
 from appliance.terms.units import FRAME_MS
 
@@ -30,17 +30,17 @@ class Voice(MediaStreamTrack):
     """Takes a frame from the queue every 20 ms by the clock; the first one after a silence as soon as it is there.
 
     aiortc sends packets as they are, where it would encode frames in a thread, as stereo, after measuring them in pure
-    Python. Frames it gets where the browser speaks no Opus.
+    Python.
     """
 
     kind = "audio"
 
-    def __init__(self, queue: SpeechQueue, clock: Clock, *, opus: Callable[[], bool]) -> None:
-        """`opus` is asked once the browser's answer is known."""
+    def __init__(self, queue: SpeechQueue, clock: Clock, *, codec: Callable[[], str]) -> None:
+        """`codec` is asked once it is agreed on."""
         super().__init__()
         self._queue = queue
         self._clock = clock
-        self._opus = opus
+        self._codec = codec
         self._encoder: Encoder | None = None
         self._began: float | None = None
         self._due = 0.0
@@ -51,7 +51,7 @@ class Voice(MediaStreamTrack):
         """Something was queued."""
         self._speech.set()
 
-    async def recv(self) -> av.AudioFrame | av.Packet[Any]:
+    async def recv(self) -> av.Packet[Any]:
         await self._next_slot()
         if self.readyState != "live":
             raise MediaStreamError
@@ -59,20 +59,13 @@ class Voice(MediaStreamTrack):
         pts = round((self._due - self._began) * RATE_OUT)
         pcm = self._queue.take(FRAME_OUT)
         self._due += FRAME_S
-        if self._encoder is None and self._opus():
-            self._encoder = Encoder(RATE_OUT)
         if self._encoder is None:
-            sound: av.AudioFrame | av.Packet[Any] = av.AudioFrame.from_ndarray(
-                np.ascontiguousarray(pcm)[None], format="s16", layout="mono"
-            )
-            assert isinstance(sound, av.AudioFrame)
-            sound.sample_rate = RATE_OUT
-        else:
-            packet = self._encoder.encode(pcm)
-            self._silent = len(packet) <= SILENT_BYTES
-            sound = av.Packet(packet)
-        sound.pts, sound.time_base = pts, Fraction(1, RATE_OUT)
-        return sound
+            self._encoder = encoder(self._codec(), RATE_OUT)
+        payload = self._encoder.encode(pcm)
+        self._silent = len(payload) <= SILENT_BYTES
+        packet = av.Packet(payload)
+        packet.pts, packet.time_base = pts, Fraction(1, RATE_OUT)
+        return packet
 
     async def _next_slot(self) -> None:
         """Until the next frame is due: 20 ms after the last one, or, in silence, when there is something to say."""

@@ -10,19 +10,16 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-import av
-import numpy as np
 from aiortc import MediaStreamTrack, RTCDataChannel, RTCIceCandidate, RTCPeerConnection
 from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamError
 
-from appliance.dsp.resample import Resampler, samples
 from appliance.terms.clock import Clock
 from appliance.terms.events import Event, Network, as_json
 from appliance.terms.frame import Frame
-from appliance.terms.units import CAPTURE_RATE, FRAME_MS, FRAME_SAMPLES, Pcm
+from appliance.terms.units import FRAME_MS, Pcm
 
-from .aiortc_seam import sends_opus, tap_opus
+from . import aiortc_seam
 from .ear import Ear
 from .queue import SpeechQueue
 from .voice import RATE_OUT, Voice
@@ -59,10 +56,9 @@ class WebrtcLine:
         self._channel: RTCDataChannel | None = None
         self._unsent: deque[str] = deque(maxlen=MAX_UNSENT)
         self._ear: Ear | None = None
-        """Where the caller speaks Opus; else aiortc decodes."""
         self._heard: asyncio.Queue[Pcm | None] = asyncio.Queue(MAX_HEARD)
         """None: the call is over."""
-        self._voice = Voice(self._queue, clock, opus=lambda: sends_opus(peer))
+        self._voice = Voice(self._queue, clock, codec=lambda: aiortc_seam.codec(peer))
         peer.addTrack(self._voice)
         peer.on("track", self._on_track)
         peer.on("datachannel", self._on_channel)
@@ -133,18 +129,16 @@ class WebrtcLine:
     async def _listen(self) -> None:
         """Put what is heard where `frames` takes it, until the caller's track ends."""
         track = await asyncio.shield(self._track)
+        assert self._ear is not None
         try:
-            if self._ear is not None:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._listen_to(self._ear.frames()))
-                    group.create_task(track.recv())  # which only tells of the end, and ends the listening
-            else:
-                await self._listen_to(_decoded(track))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen_to(self._ear))
+                group.create_task(track.recv())  # which only tells of the end, and ends the listening
         except* MediaStreamError:
             self.hang_up("hangup")
 
-    async def _listen_to(self, sounds: AsyncIterator[Pcm]) -> None:
-        async for pcm in sounds:
+    async def _listen_to(self, ear: Ear) -> None:
+        async for pcm in ear.frames():
             self._put(pcm)
 
     def _put(self, pcm: Pcm | None) -> None:
@@ -172,8 +166,8 @@ class WebrtcLine:
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio" and not self._track.done():
-            ear = Ear(self._clock)
-            self._ear = ear if tap_opus(self._peer, track, ear.hear) else None
+            self._ear = Ear(self._clock, aiortc_seam.codec(self._peer))
+            aiortc_seam.tap(self._peer, track, self._ear.hear)
             self._track.set_result(track)
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
@@ -194,17 +188,3 @@ class WebrtcLine:
     def _on_state(self) -> None:
         if self._peer.connectionState in ("failed", "closed"):
             self.hang_up("lost" if self._peer.connectionState == "failed" else "hangup")
-
-
-async def _decoded(track: MediaStreamTrack) -> AsyncIterator[Pcm]:
-    """Frames of a codec that aiortc decodes (G.711, G.722). Raises MediaStreamError at the track's end."""
-    resampler: Resampler | None = None
-    waiting = np.zeros(0, np.int16)
-    while True:
-        heard = await track.recv()
-        assert isinstance(heard, av.AudioFrame)
-        resampler = resampler or Resampler(heard.sample_rate, CAPTURE_RATE)
-        waiting = np.concatenate([waiting, resampler.feed(samples(heard))])
-        while len(waiting) >= FRAME_SAMPLES:
-            yield waiting[:FRAME_SAMPLES]
-            waiting = waiting[FRAME_SAMPLES:]

@@ -5,7 +5,7 @@ in order is due the moment it arrives, and a line without loss adds no delay at 
 follows wait for what is missing, and no longer than packets are late on this line (20 to 200 ms, from the delays
 measured); then the gap is told as lost, with the packet after it, which may carry the lost one once more (Opus's FEC).
 When nothing arrives, stalls are told every 20 ms, so that a listener's time goes on; what arrives after all is still
-due, at once, and no delay stays behind.
+due, at once, and no delay stays behind. A sender who has said that it is silent (DTX) is not waited for.
 
 Times are seconds of any monotonic clock; sequence numbers are RTP's, 16 bit (RFC 3550).
 """
@@ -51,7 +51,12 @@ class Stall:
     """Nothing has come for 20 ms more."""
 
 
-Piece = Packet | Lost | Stall
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The sender is silent for 20 ms more, as it said."""
+
+
+Piece = Packet | Lost | Stall | Silence
 
 
 @dataclass(slots=True)
@@ -73,6 +78,7 @@ class Counts:
 class _Held:
     payload: bytes
     at: float
+    silent: bool
 
 
 class JitterBuffer:
@@ -89,6 +95,7 @@ class JitterBuffer:
         self._told = 0.0
         """When the last piece was told."""
         self._stalls = 0
+        self._silent = False
         self._delays: deque[float] = deque(maxlen=DELAYS)
         self._origin: tuple[float, int] | None = None
         self._wait_s = LEAST_WAIT_S
@@ -98,8 +105,8 @@ class JitterBuffer:
         """How long a missing packet is waited for."""
         return self._wait_s
 
-    def put(self, sequence: int, timestamp: int, payload: bytes, now: float) -> None:
-        """A packet has arrived."""
+    def put(self, sequence: int, timestamp: int, payload: bytes, now: float, *, silent: bool = False) -> None:
+        """A packet has arrived. `silent`: it says that its sender falls silent after it."""
         self.counts.received += 1
         number = self._extended(sequence)
         if self._next is None or abs(number - self._next) > RESTART:
@@ -114,7 +121,7 @@ class JitterBuffer:
         elif number in self._held:
             self.counts.repeated += 1
         else:
-            self._held[number] = _Held(payload, now)
+            self._held[number] = _Held(payload, now, silent)
             self._newest = max(self._newest, number)
         while len(self._held) > MOST_HELD:
             self.counts.dropped += 1
@@ -134,14 +141,16 @@ class JitterBuffer:
             return None
         if self._held:
             return self._gave_up_at()
-        return self._told + (FRAME_S if self._stalls else STALLED_S) if self._stalls < MOST_STALLS else None
+        if self._stalls >= MOST_STALLS:
+            return None
+        return self._told + (FRAME_S if self._stalls or self._silent else STALLED_S)
 
     def _piece(self, now: float) -> Piece | None:
         if self._next is None:
             return None
         if (held := self._held.pop(self._next, None)) is not None:
             self._next += 1
-            self._told, self._stalls = now, 0
+            self._told, self._stalls, self._silent = now, 0, held.silent
             return Packet(held.payload)
         due = self.due()
         if due is None or now < due:
@@ -149,11 +158,13 @@ class JitterBuffer:
         if self._held:
             self._next += 1
             self.counts.lost += 1
-            self._told, self._stalls = now, 0
+            self._told, self._stalls, self._silent = now, 0, False
             following = self._held.get(self._next)
             return Lost(following.payload if following is not None else None)
         self._told = max(due, now - FRAME_S)
         self._stalls += 1
+        if self._silent:
+            return Silence()
         self.counts.stalls += 1
         return Stall()
 

@@ -7,11 +7,14 @@ from fractions import Fraction
 
 import av
 import numpy as np
+import pytest
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection
 from aiortc.mediastreams import MediaStreamError
+from aiortc.rtp import RtpPacket
 
-from appliance.doors.aiortc_seam import JITTER_BUFFER, tap_opus
+from appliance.doors.aiortc_seam import Tap, codec, tap
 from appliance.doors.ear import Ear
+from appliance.rtp.codecs import CLOCK_RATES
 from appliance.terms.clock import SystemClock
 from appliance.terms.units import FRAME_SAMPLES, Pcm, is_voiced
 
@@ -47,7 +50,7 @@ async def test_packets_are_heard_before_aiortcs_own_buffer_and_the_end_is_still_
     heard: list[Pcm] = []
 
     def on_track(track: MediaStreamTrack) -> None:
-        assert tap_opus(device, track, ear.hear)
+        tap(device, track, ear.hear)
         tracks.append(track)
 
     async def listen() -> None:
@@ -77,18 +80,48 @@ async def test_packets_are_heard_before_aiortcs_own_buffer_and_the_end_is_still_
         listening.cancel()
 
 
-async def test_another_codec_is_left_to_aiortc() -> None:
+@pytest.mark.parametrize("name", sorted(CLOCK_RATES))
+async def test_each_codec_is_heard_through_the_tap_and_what_is_foreign_is_counted(name: str) -> None:
     caller, device = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
-    tapped: list[bool] = []
-    device.on("track", lambda track: tapped.append(tap_opus(device, track, lambda *packet: None)))
+    ears, taps, heard = list[Ear](), list[Tap](), list[Pcm]()
+
+    def on_track(track: MediaStreamTrack) -> None:
+        ears.append(Ear(SystemClock(), codec(device)))
+        taps.append(tap(device, track, ears[0].hear))
+
+    async def listen() -> None:
+        async for pcm in ears[0].frames():
+            heard.append(pcm)
+
+    device.on("track", on_track)
     sender = caller.addTrack(Tone())
-    transceiver = caller.getTransceivers()[0]
-    pcmu = [c for c in sender.getCapabilities("audio").codecs if c.mimeType == "audio/PCMU"]
-    transceiver.setCodecPreferences(pcmu)
+    wanted = [c for c in sender.getCapabilities("audio").codecs if c.mimeType.lower() == name]
+    caller.getTransceivers()[0].setCodecPreferences(wanted)
+    listening = None
     try:
         await connected(caller, device)
-        assert tapped == [False]
-        assert type(getattr(device.getTransceivers()[0].receiver, JITTER_BUFFER)).__name__ == "JitterBuffer"
+        assert codec(device) == codec(caller) == name
+        listening = asyncio.create_task(listen())
+        async with asyncio.timeout(10):
+            while sum(map(is_voiced, heard)) < 20:  # noqa: ASYNC110 - an ear tells nobody
+                await asyncio.sleep(0.02)
+        assert ears[0].counts.dropped == 0
+        taps[0].add(RtpPacket(payload_type=77, sequence_number=1, timestamp=1, payload=b"x"))
+        assert taps[0].foreign == 1
+    finally:
+        if listening is not None:
+            listening.cancel()
+        await caller.close()
+        await device.close()
+
+
+async def test_browsers_are_asked_to_repeat_lost_packets_and_to_be_silent_in_silence() -> None:
+    caller, device = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
+    caller.addTrack(Tone())
+    try:
+        await connected(caller, device)
+        line = next(line for line in device.localDescription.sdp.splitlines() if line.startswith("a=fmtp:96"))
+        assert set(line.partition(" ")[2].split(";")) == {"minptime=10", "useinbandfec=1", "usedtx=1"}
     finally:
         await caller.close()
         await device.close()

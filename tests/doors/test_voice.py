@@ -11,6 +11,7 @@ import pytest
 from appliance.bench.warp import LoopClock, warped
 from appliance.doors.queue import SpeechQueue
 from appliance.doors.voice import FRAME_OUT, RATE_OUT, SILENT_S, Voice
+from appliance.rtp.codecs import OPUS, decoder
 from appliance.rtp.opus import SILENT_BYTES, Decoder
 from appliance.terms.units import Pcm, dbfs
 
@@ -34,7 +35,7 @@ def test_speech_goes_out_every_20_ms_and_is_what_was_queued() -> None:
     async def run() -> None:
         queue = SpeechQueue(RATE_OUT)
         queue.put(tone(0.4))
-        sent = await packets(Voice(queue, LoopClock(), opus=lambda: True), 20)
+        sent = await packets(Voice(queue, LoopClock(), codec=lambda: OPUS), 20)
         assert np.diff([at for at, _, _ in sent]) == pytest.approx(0.02, abs=1e-6)
         assert set(np.diff([pts for _, pts, _ in sent])) == {FRAME_OUT}
         decoder = Decoder(RATE_OUT)
@@ -49,7 +50,7 @@ def test_in_silence_few_packets_go_out_and_speech_then_waits_for_no_slot() -> No
     async def run() -> None:
         queue = SpeechQueue(RATE_OUT)
         queue.put(tone(0.1))
-        voice = Voice(queue, LoopClock(), opus=lambda: True)
+        voice = Voice(queue, LoopClock(), codec=lambda: OPUS)
         sent = await packets(voice, 5)
         while len(sent[-1][2]) > SILENT_BYTES:
             sent += await packets(voice, 1)
@@ -77,7 +78,7 @@ def test_after_a_long_stall_it_goes_on_and_does_not_catch_up() -> None:
     async def run() -> None:
         queue = SpeechQueue(RATE_OUT)
         queue.put(tone(1.0))
-        voice = Voice(queue, LoopClock(), opus=lambda: True)
+        voice = Voice(queue, LoopClock(), codec=lambda: OPUS)
         await packets(voice, 3)
         await asyncio.sleep(3.0)
         after = await packets(voice, 3)
@@ -86,11 +87,15 @@ def test_after_a_long_stall_it_goes_on_and_does_not_catch_up() -> None:
     warped(run())
 
 
-def test_a_browser_without_opus_gets_frames() -> None:
+def test_a_telephone_gets_its_own_codec_at_an_even_pace() -> None:
     async def run() -> None:
         queue = SpeechQueue(RATE_OUT)
-        frame = await Voice(queue, LoopClock(), opus=lambda: False).recv()
-        assert isinstance(frame, av.AudioFrame)
-        assert (frame.samples, frame.sample_rate) == (FRAME_OUT, RATE_OUT)
+        queue.put(tone(0.4))
+        sent = await packets(Voice(queue, LoopClock(), codec=lambda: "audio/pcmu"), 40)
+        assert {len(payload) for _, _, payload in sent} == {160}
+        assert np.diff([at for at, _, _ in sent]) == pytest.approx(0.02, abs=1e-6)
+        heard = np.concatenate([decoder("audio/pcmu", 8000).decode(payload) for _, _, payload in sent])
+        assert dbfs(heard[1600:3000]) == pytest.approx(dbfs(tone(0.02)), abs=1)
+        assert dbfs(heard[-160:]) < -60
 
     warped(run())

@@ -19,6 +19,7 @@ from appliance.rtp.jitter import (
     Lost,
     Packet,
     Piece,
+    Silence,
     Stall,
 )
 
@@ -116,6 +117,17 @@ def test_a_sender_that_pauses_and_goes_on_with_the_next_number_has_lost_nothing(
     wire = Wire().arrives(0).arrives(1, at=50.4).arrives(2, at=50.8)
     assert [piece for piece in wire.heard() if piece != "stall"] == [0, 1, 2]
     assert wire.buffer.counts.lost == 0
+
+
+def test_a_sender_who_said_that_it_falls_silent_is_not_waited_for() -> None:
+    wire = Wire().arrives(0)
+    wire.buffer.put(1, 960, b"dtx", 50.02, silent=True)
+    wire.now = 50.02
+    wire.pieces += wire.buffer.take(50.02)
+    wire.passes_until(50.02 + 5.5 * FRAME_S)
+    assert wire.pieces[2:] == [Silence()] * 5
+    assert wire.buffer.counts.stalls == wire.buffer.counts.lost == 0
+    assert wire.arrives(2, at=50.14).heard()[-1] == 2
 
 
 def test_a_sender_that_begins_anew_is_heard() -> None:
