@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from appliance.bench import calls as calls_bench
+from appliance.bench import line as line_bench
 from appliance.bench import llm as llm_bench
 from appliance.bench import overlap as overlap_bench
 from appliance.bench import stt as stt_bench
@@ -161,6 +162,35 @@ def tts(config: ConfigFile = None, as_json: Json = False) -> None:
     _show(None, asyncio.run(measure()), as_json)
 
 
+@app.command()
+def line(
+    folder: Annotated[Path | None, typer.Option("--utterances", help="The folder of utterances.toml.")] = None,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """What lost and late packets do to a call, beside stock aiortc; needs root, and Chromium."""
+    worker = stt_worker(settings.load(config, os.environ), _tuning(), emit=lambda event: None)
+    said = line_bench.clips(folder or utterances.default_folder())
+
+    async def measure() -> dict[str, Any]:
+        async with _ready(worker):
+            return await line_bench.measure(said, LocalRecogniser(worker), tell=_progress)
+
+    result = asyncio.run(measure())
+    table = Table("line", "by", "mouth to ear", "played", "WER over clean", "… at the far end", "back after", "CPU")
+    for name, row in result.items():
+        for by, figures in (("Frontdesk", row), ("aiortc", row["stock"])):
+            shares = [_share(figures.get(key)) for key in ("wer_over_clean", "heard_wer_over_clean")]
+            back = figures.get("delay_back_s", "") if "delay_back_s" in figures else "–"
+            table.add_row(
+                *(name, by, _ms(figures["mouth_to_ear_ms"]), _share(figures["played_share"]), *shares),
+                *("never" if back is None else str(back), _share(figures["cpu"])),
+            )
+    _show(table, {}, as_json=False)
+    if as_json:
+        print(json.dumps(result))
+
+
 @asynccontextmanager
 async def _ready(worker: Worker) -> AsyncIterator[None]:
     """One engine alone, warm. Raises EngineDown where it cannot start."""
@@ -193,3 +223,7 @@ def _show(table: Table | None, result: dict[str, Any], as_json: bool) -> None:
 
 def _ms(value: float | None) -> str:
     return "–" if value is None else f"{value:.0f}"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"

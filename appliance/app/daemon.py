@@ -50,7 +50,7 @@ class Daemon:
         self._calls = Calls(self._emit)
         self._book = CallBook()
         owner = Owner(token(state))
-        self._door = WebrtcDoor(self._calls.answer, self._calls.admit, self._clock, config.webrtc.ice_servers)
+        self._door = WebrtcDoor(self._calls.answer, self._calls.admit, self._clock, config.webrtc)
         self._web = WebServer(
             business=self._role.business,
             routes=[*self._door.routes(), *owner.routes(), *CallsApi(self._book, owner.only).routes()],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -17,6 +18,8 @@ from appliance.terms.errors import ConfigError
 PLACES = (Path("frontdesk.toml"), Path("/etc/frontdesk/frontdesk.toml"))
 PREFIX = "FRONTDESK_"
 MAX_BYTES = 1024 * 1024
+SECRET = re.compile(r"credential|secret|password|ice_servers")
+"""Keys whose values are not repeated in messages."""
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -137,4 +140,4 @@ def _problem(detail: Any, sources: Mapping[str, str], path: Path | None) -> str:
     key = ".".join(str(part) for part in detail["loc"])
     source = sources.get(".".join(key.split(".")[:2]), str(path or "configuration"))
     message = detail["msg"][:1].lower() + detail["msg"][1:]
-    return f"{source}: {key} = {detail['input']!r}: {message}"
+    return f"{source}: {key}: {message}" if SECRET.search(key) else f"{source}: {key} = {detail['input']!r}: {message}"

@@ -32,6 +32,7 @@ from appliance.rtp.codecs import OPUS
 from appliance.rtp.opus import SILENT_BYTES, Encoder
 from appliance.terms.clock import SystemClock
 from appliance.terms.errors import EngineError
+from appliance.terms.frame import Frame
 from appliance.terms.units import FRAME_MS, Pcm, is_voiced
 
 from .utterances import Utterance, load
@@ -142,7 +143,7 @@ class Mouth(MediaStreamTrack):
 
 
 class Listener:
-    """When voiced frames were heard. `listen` runs as long as the call.
+    """When voiced frames were heard.
 
     A frame counts as heard `BUFFER_S` after its packet arrived: what a browser holds on a clean line. (aiortc's own
     buffer holds 100 ms.)
@@ -150,17 +151,19 @@ class Listener:
 
     def __init__(self) -> None:
         self.voiced: list[float] = []
-        self._ear = Ear(SystemClock())
+        self._ear = Ear(SystemClock(), self._hear)
 
     def attach(self, peer: RTCPeerConnection, track: MediaStreamTrack) -> None:
         if aiortc_seam.codec(peer) != OPUS:
             raise RuntimeError("the device does not answer in Opus")
         aiortc_seam.tap(peer, track, self._ear.hear)
 
-    async def listen(self) -> None:
-        async for pcm in self._ear.frames():
-            if is_voiced(pcm):
-                self.voiced.append(time.monotonic() + BUFFER_S)
+    def close(self) -> None:
+        self._ear.close()
+
+    def _hear(self, frame: Frame) -> None:
+        if is_voiced(frame.pcm):
+            self.voiced.append(time.monotonic() + BUFFER_S)
 
     def after(self, moment: float) -> list[float]:
         return [t for t in self.voiced if t > moment]
@@ -179,7 +182,6 @@ class Caller:
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._mouth = Mouth()
         self._ear = Listener()
-        self._listening: asyncio.Task[None] | None = None
         self._messages: list[tuple[float, dict[str, Any]]] = []
 
     async def connect(self) -> None:
@@ -204,9 +206,7 @@ class Caller:
 
     async def close(self) -> None:
         await self._peer.close()
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.wait({self._listening})
+        self._ear.close()
 
     @property
     def ended(self) -> bool:
@@ -288,7 +288,6 @@ class Caller:
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         self._ear.attach(self._peer, track)
-        self._listening = asyncio.create_task(self._ear.listen())
 
     def _turn(self, since: float) -> dict[str, Any] | None:
         """The device's last turn event of this question."""

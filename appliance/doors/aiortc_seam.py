@@ -8,20 +8,23 @@ here.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 
 import aiortc.codecs
 from aiortc import MediaStreamTrack, RTCPeerConnection
 from aiortc.rtp import RtpPacket
 
-from appliance.rtp.codecs import CLOCK_RATES, OPUS
+from appliance.rtp.codecs import OPUS, SPOKEN
 
 JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
+ICE_TRANSPORTS = "_RTCPeerConnection__iceTransports"
+TURN_PROTOCOL = "_TurnTransport__inner_protocol"
 OPUS_PARAMETERS = {"minptime": 10, "useinbandfec": 1, "usedtx": 1}
 """What we ask of who sends us Opus (RFC 7587): to repeat each packet in the next one, and to send none in silence."""
 
-OnPacket = Callable[[int, int, bytes], None]
-"""Is told an RTP sequence number, a timestamp and a payload."""
+OnPacket = Callable[[int, bytes], None]
+"""Is told an RTP sequence number and a payload."""
 
 for _codec in aiortc.codecs.CODECS["audio"]:
     if _codec.mimeType == OPUS:
@@ -43,7 +46,7 @@ class Tap:
         if packet.payload_type != self._payload_type:
             self.foreign += 1
         elif packet.payload:
-            self._on_packet(packet.sequence_number, packet.timestamp, packet.payload)
+            self._on_packet(packet.sequence_number, packet.payload)
         return False, None
 
 
@@ -52,7 +55,7 @@ def codec(peer: RTCPeerConnection) -> str:
     for transceiver in peer.getTransceivers():
         if transceiver.kind == "audio" and transceiver._codecs:
             name = transceiver._codecs[0].mimeType.lower()
-            return name if name in CLOCK_RATES else ""
+            return name if name in SPOKEN else ""
     return ""
 
 
@@ -69,3 +72,15 @@ def tap(peer: RTCPeerConnection, track: MediaStreamTrack, on_packet: OnPacket) -
             setattr(transceiver.receiver, JITTER_BUFFER, tapped)
             return tapped
     raise RuntimeError("the track is none of this connection's")
+
+
+def mark(peer: RTCPeerConnection, dscp: int) -> None:
+    """Ask the networks to treat what the peer sends in that way (RFC 2474); once its addresses are gathered."""
+    for transport in getattr(peer, ICE_TRANSPORTS):
+        for protocol in transport._connection._protocols:
+            relayed = getattr(protocol.transport, TURN_PROTOCOL, None)
+            sock = (relayed or protocol).transport.get_extra_info("socket")
+            if sock.family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
+            else:
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 
 import numpy as np
 
-from appliance.rtp.codecs import CLOCK_RATES, OPUS, decoder
-from appliance.rtp.jitter import Counts, JitterBuffer, Lost, Packet, Piece, Silence
+from appliance.rtp.codecs import OPUS, decoder
+from appliance.rtp.jitter import Counts, JitterBuffer, Lost, Packet, Piece, Silence, Stall
 from appliance.rtp.opus import SILENT_BYTES
 from appliance.terms.clock import Clock
+from appliance.terms.frame import Frame
 from appliance.terms.units import CAPTURE_RATE, FRAME_MS, FRAME_SAMPLES, Pcm
 
 FADES = 3
@@ -18,22 +19,26 @@ FADES = 3
 
 
 class Ear:
-    """`hear` each packet; `frames` gives (320,) int16, 16 kHz mono, for as long as it is iterated."""
+    """`hear` each packet; `on_frame` is told the frames until `close`."""
 
-    def __init__(self, clock: Clock, codec: str = OPUS) -> None:
+    def __init__(self, clock: Clock, on_frame: Callable[[Frame], None], codec: str = OPUS) -> None:
         """`codec`: as SDP names it. Raises KeyError for one that is not spoken here."""
         self.heard_at = clock.now()
         """When the last packet came."""
+        self.heard_bytes = 0
         self.concealed_ms = 0.0
         self.recovered = 0
         """Lost packets whose successor came: Opus repeats them there."""
-        self.heard_bytes = 0
         self._clock = clock
+        self._on_frame = on_frame
         self._opus = codec == OPUS
-        self._jitter = JitterBuffer(CLOCK_RATES[codec])
+        self._jitter = JitterBuffer()
         self._decoder = decoder(codec, CAPTURE_RATE)
-        self._news = asyncio.Event()
+        self._waiting = np.zeros(0, np.int16)
         self._stalls = 0
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        """When something is due without a packet."""
 
     @property
     def counts(self) -> Counts:
@@ -44,34 +49,30 @@ class Ear:
         """How long it waits for what is missing."""
         return round(self._jitter.wait_s * 1000, 1)
 
-    def hear(self, sequence: int, timestamp: int, payload: bytes) -> None:
+    def hear(self, sequence: int, payload: bytes) -> None:
         """An RTP packet has arrived."""
         self.heard_at = self._clock.now()
         self.heard_bytes += len(payload)
-        silent = self._opus and len(payload) <= SILENT_BYTES
-        self._jitter.put(sequence, timestamp, payload, self.heard_at, silent=silent)
-        self._news.set()
+        self._jitter.put(sequence, payload, self.heard_at, silent=self._opus and len(payload) <= SILENT_BYTES)
+        self._take()
 
-    async def frames(self) -> AsyncIterator[Pcm]:
-        waiting = np.zeros(0, np.int16)
-        while True:
-            for piece in self._jitter.take(self._clock.now()):
-                waiting = np.concatenate([waiting, self._sound(piece)])
-            while len(waiting) >= FRAME_SAMPLES:
-                yield waiting[:FRAME_SAMPLES]
-                waiting = waiting[FRAME_SAMPLES:]
-            await self._wait()
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
-    async def _wait(self) -> None:
-        """Until a packet comes, or something is due without one."""
+    def _take(self) -> None:
+        """Tell all that is due, and come back when more will be."""
+        self.close()
+        now = self._clock.now()
+        for piece in self._jitter.take(now):
+            sound = self._sound(piece)
+            self._waiting = np.concatenate([self._waiting, sound]) if len(self._waiting) else sound
+            while len(self._waiting) >= FRAME_SAMPLES:
+                frame, self._waiting = self._waiting[:FRAME_SAMPLES], self._waiting[FRAME_SAMPLES:]
+                self._on_frame(Frame(pcm=frame, at=now, made_up=isinstance(piece, Stall | Silence)))
         due = self._jitter.due()
-        timeout = None if due is None else max(0.001, due - self._clock.now())
-        try:
-            async with asyncio.timeout(timeout):
-                await self._news.wait()
-        except TimeoutError:
-            return
-        self._news.clear()
+        if due is not None:
+            self._timer = self._loop.call_later(max(0.001, due - self._clock.now()), self._take)
 
     def _sound(self, piece: Piece) -> Pcm:
         """Of a payload that its codec cannot read, a concealed frame; of a silent sender, nothing at all: a recogniser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import av
 from aiortc import MediaStreamTrack
@@ -14,9 +14,7 @@ from aiortc.mediastreams import MediaStreamError
 from appliance.rtp.codecs import Encoder, encoder
 from appliance.rtp.opus import CLOCK_RATE, SILENT_BYTES
 from appliance.terms.clock import Clock
-from appliance.terms.units import FRAME_MS
-
-from .queue import SpeechQueue
+from appliance.terms.units import FRAME_MS, Pcm
 
 RATE_OUT = CLOCK_RATE
 FRAME_OUT = RATE_OUT * FRAME_MS // 1000
@@ -26,8 +24,17 @@ SILENT_S = 0.4
 """In silence (DTX) so often a packet says that we are still there."""
 
 
+class Source(Protocol):
+    """Where the sound comes from: a `SpeechQueue`, or another caller's `Steady`."""
+
+    @property
+    def queued_ms(self) -> float: ...
+
+    def take(self, samples: int) -> Pcm: ...
+
+
 class Voice(MediaStreamTrack):
-    """Takes a frame from the queue every 20 ms by the clock; the first one after a silence as soon as it is there.
+    """Takes a frame from `source` every 20 ms by the clock; the first one after a silence as soon as it is there.
 
     aiortc sends packets as they are, where it would encode frames in a thread, as stereo, after measuring them in pure
     Python.
@@ -35,36 +42,40 @@ class Voice(MediaStreamTrack):
 
     kind = "audio"
 
-    def __init__(self, queue: SpeechQueue, clock: Clock, *, codec: Callable[[], str]) -> None:
+    def __init__(self, source: Source, clock: Clock, *, codec: Callable[[], str]) -> None:
         """`codec` is asked once it is agreed on."""
         super().__init__()
-        self._queue = queue
+        self.source = source
+        self.sent_bytes = 0
         self._clock = clock
         self._codec = codec
         self._encoder: Encoder | None = None
         self._began: float | None = None
         self._due = 0.0
+        self._sent = 0.0
         self._silent = False
         self._speech = asyncio.Event()
 
     def wake(self) -> None:
-        """Something was queued."""
+        """The source has something."""
         self._speech.set()
 
     async def recv(self) -> av.Packet[Any]:
-        await self._next_slot()
-        if self.readyState != "live":
-            raise MediaStreamError
-        assert self._began is not None
-        pts = round((self._due - self._began) * RATE_OUT)
-        pcm = self._queue.take(FRAME_OUT)
-        self._due += FRAME_S
-        if self._encoder is None:
-            self._encoder = encoder(self._codec(), RATE_OUT)
-        payload = self._encoder.encode(pcm)
-        self._silent = len(payload) <= SILENT_BYTES
+        while True:
+            await self._next_slot()
+            if self.readyState != "live":
+                raise MediaStreamError
+            assert self._began is not None
+            at, self._due = self._due, self._due + FRAME_S
+            self._encoder = self._encoder or encoder(self._codec(), RATE_OUT)
+            payload = self._encoder.encode(self.source.take(FRAME_OUT))
+            was_silent, self._silent = self._silent, len(payload) <= SILENT_BYTES
+            if not (was_silent and self._silent) or at - self._sent >= SILENT_S - FRAME_S / 2:
+                break
+        self._sent = at
+        self.sent_bytes += len(payload)
         packet = av.Packet(payload)
-        packet.pts, packet.time_base = pts, Fraction(1, RATE_OUT)
+        packet.pts, packet.time_base = round((at - self._began) * RATE_OUT), Fraction(1, RATE_OUT)
         return packet
 
     async def _next_slot(self) -> None:
@@ -72,7 +83,7 @@ class Voice(MediaStreamTrack):
         now = self._clock.now()
         if self._began is None:
             self._began = self._due = now
-        if self._silent and not self._queue.queued_ms:
+        if self._silent and not self.source.queued_ms:
             self._speech.clear()
             try:
                 async with asyncio.timeout(SILENT_S):

@@ -8,13 +8,15 @@ import secrets
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
-from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from appliance.terms.clock import Clock
+from appliance.terms.config import WebrtcConfig
 from appliance.terms.errors import BadInput, Busy, FrontdeskError, NotReady
 from appliance.terms.line import COME_BACK_WITHIN_S, COMING_BACK, Line
 
-from . import offer
+from . import aiortc_seam, offer
+from .ice import Ice
 from .offer import Offer
 from .rate import Rate
 from .tickets import Tickets
@@ -33,25 +35,29 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class WebrtcDoor:
-    """`POST /api/offer` (more candidates by `PATCH`) and WHIP: `POST /whip`, `DELETE /whip/{id}`.
+    """`GET /api/ice`, `POST /api/offer` (more candidates by `PATCH`) and WHIP: `POST /whip`, `DELETE /whip/{id}`.
 
     The daemon hands in `answer`, which holds one conversation, and `admit`. A caller who sends the `resume` token of a
     call gets a new line to that call; its old line, if it still stands, ends as `moved`.
     """
 
-    def __init__(self, answer: Answer, admit: Admit, clock: Clock, ice_servers: list[str]) -> None:
+    def __init__(self, answer: Answer, admit: Admit, clock: Clock, config: WebrtcConfig) -> None:
+        """Raises ConfigError where the ICE servers make no sense."""
         self._answer = answer
         self._admit = admit
         self._clock = clock
-        self._ice = RTCConfiguration(iceServers=[RTCIceServer(urls=url) for url in ice_servers])
+        self._ice = Ice(config, clock)
+        self._dscp = config.dscp
         self._calls: dict[WebrtcLine, asyncio.Task[None]] = {}
         self._whip: dict[str, WebrtcLine] = {}
         self._offers = Rate(OFFERS_PER_MINUTE)
+        self._questions = Rate(OFFERS_PER_MINUTE)
         self._tickets = Tickets(COME_BACK_WITHIN_S)
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post("/api/offer", _told(self._take_offer)),
+            web.get("/api/ice", _told(self._tell_ice)),
             web.patch("/api/offer", _told(self._take_candidates)),
             web.post("/whip", _told(self._take_whip)),
             web.delete("/whip/{id}", self._end_whip),
@@ -64,9 +70,13 @@ class WebrtcDoor:
         await asyncio.gather(*self._calls.values(), return_exceptions=True)
 
     async def _take_offer(self, request: web.Request) -> web.Response:
-        self._count(request)
+        self._count(request, self._offers)
         line, answer, token = await self._ring(offer.from_json(await offer.body(request)))
         return web.json_response({"sdp": answer.sdp, "type": answer.type, "call": line.call, "resume": token})
+
+    async def _tell_ice(self, request: web.Request) -> web.Response:
+        self._count(request, self._questions)
+        return web.json_response({"iceServers": self._ice.for_callers()})
 
     async def _take_candidates(self, request: web.Request) -> web.Response:
         call, candidates = offer.candidates(await offer.body(request))
@@ -77,7 +87,7 @@ class WebrtcDoor:
         return refuse(404, "call", "There is no such call.")
 
     async def _take_whip(self, request: web.Request) -> web.Response:
-        self._count(request)
+        self._count(request, self._offers)
         if request.content_type != "application/sdp":
             return refuse(415, "type", "The body must be application/sdp.")
         line, answer, _ = await self._ring(offer.from_sdp(await offer.body(request)))
@@ -117,11 +127,12 @@ class WebrtcDoor:
                 await asyncio.wait({task}, timeout=MOVE_WITHIN_S)
 
     async def _connect(self, sdp: str, call: str | None) -> tuple[WebrtcLine, RTCSessionDescription]:
-        peer = RTCPeerConnection(self._ice)
+        peer = RTCPeerConnection(await self._ice.configuration())
         line = WebrtcLine(peer, self._clock, call)
         try:
             await peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
             await peer.setLocalDescription(await peer.createAnswer())
+            aiortc_seam.mark(peer, self._dscp)
         except Exception as error:
             # aiortc and its SDP parser raise whatever a bad offer provokes: AssertionError, IndexError, ValueError …
             await line.close()
@@ -143,8 +154,8 @@ class WebrtcDoor:
             self._tickets.ended(token, self._clock.now(), coming_back=line.ended in COMING_BACK)
             await line.close()
 
-    def _count(self, request: web.Request) -> None:
-        if not self._offers.admits(request.remote or "", self._clock.now()):
+    def _count(self, request: web.Request, rate: Rate) -> None:
+        if not rate.admits(request.remote or "", self._clock.now()):
             raise _TooOften
 
 

@@ -22,7 +22,7 @@ from appliance.terms.units import FRAME_MS, Pcm
 from . import aiortc_seam
 from .ear import Ear
 from .queue import SpeechQueue
-from .voice import RATE_OUT, Voice
+from .voice import RATE_OUT, Source, Voice
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,8 @@ class WebrtcLine:
         self._track: asyncio.Future[MediaStreamTrack] = asyncio.get_running_loop().create_future()
         self._channel: RTCDataChannel | None = None
         self._unsent: deque[str] = deque(maxlen=MAX_UNSENT)
-        self._ear: Ear | None = None
-        self._heard: asyncio.Queue[Pcm | None] = asyncio.Queue(MAX_HEARD)
+        self.ear: Ear | None = None
+        self._heard: asyncio.Queue[Frame | None] = asyncio.Queue(MAX_HEARD)
         """None: the call is over."""
         self._voice = Voice(self._queue, clock, codec=lambda: aiortc_seam.codec(peer))
         peer.addTrack(self._voice)
@@ -65,12 +65,10 @@ class WebrtcLine:
         peer.on("connectionstatechange", self._on_state)
 
     async def frames(self) -> AsyncIterator[Frame]:
-        tasks = [asyncio.create_task(self._watch_network()), asyncio.create_task(self._listen())]
-        patience_s = CONNECT_WITHIN_S
+        tasks = [asyncio.create_task(work) for work in (self._watch(), self._await_end())]
         try:
-            while (pcm := await self._next(patience_s)) is not None:
-                patience_s = SILENT_S
-                yield Frame(pcm=pcm, at=self._clock.now())
+            while (frame := await self._heard.get()) is not None:
+                yield frame
         finally:
             for task in tasks:
                 task.cancel()
@@ -89,6 +87,14 @@ class WebrtcLine:
     @property
     def played_samples(self) -> int:
         return self._queue.played_samples
+
+    def relay(self, source: Source) -> None:
+        """Send what comes from another caller from now on, instead of what is played; wake it with `relayed`."""
+        self._voice.source = source
+
+    def relayed(self) -> None:
+        """The other caller said something."""
+        self._voice.wake()
 
     def tell(self, event: Event) -> None:
         text = json.dumps(as_json(event))
@@ -111,45 +117,36 @@ class WebrtcLine:
     async def close(self) -> None:
         """Once the conversation is over: let its last words to the page arrive, then close the connection."""
         self.hang_up("stopped")
+        if self.ear is not None:
+            self.ear.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_S):
                 while self._channel is not None and self._channel.bufferedAmount:  # noqa: ASYNC110
                     await asyncio.sleep(FRAME_MS / 1000)
         await self._peer.close()
 
-    async def _next(self, timeout_s: float) -> Pcm | None:
-        """The caller's next 20 ms, or None at the end of the call."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                pcm = await self._heard.get()
-        except TimeoutError:
-            self.hang_up("lost")
-        return None if self.ended else pcm
-
-    async def _listen(self) -> None:
-        """Put what is heard where `frames` takes it, until the caller's track ends."""
+    async def _await_end(self) -> None:
+        """Until the caller's track ends: of what is heard it tells nothing."""
         track = await asyncio.shield(self._track)
-        assert self._ear is not None
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._listen_to(self._ear))
-                group.create_task(track.recv())  # which only tells of the end, and ends the listening
-        except* MediaStreamError:
-            self.hang_up("hangup")
+        with suppress(MediaStreamError):
+            await track.recv()
+        self.hang_up("hangup")
 
-    async def _listen_to(self, ear: Ear) -> None:
-        async for pcm in ear.frames():
-            self._put(pcm)
-
-    def _put(self, pcm: Pcm | None) -> None:
+    def _put(self, frame: Frame | None) -> None:
         if self._heard.full():
             self._heard.get_nowait()
-        self._heard.put_nowait(pcm)
+        self._heard.put_nowait(frame)
 
-    async def _watch_network(self) -> None:
-        """What RTCP tells of the line, every two seconds."""
+    async def _watch(self) -> None:
+        """Is the caller there, and what does RTCP tell of the line? Until the call is over."""
+        began = self._clock.now()
         while True:
             await asyncio.sleep(NETWORK_EVERY_S)
+            heard_at, patience_s = began, CONNECT_WITHIN_S
+            if self.ear is not None and self.ear.heard_bytes:
+                heard_at, patience_s = self.ear.heard_at, SILENT_S
+            if self._clock.now() - heard_at > patience_s:
+                self.hang_up("lost")
             report = {stats.type: stats for stats in (await self._peer.getStats()).values()}
             ours, theirs = report.get("inbound-rtp"), report.get("remote-inbound-rtp")
             if ours is None or theirs is None:
@@ -160,14 +157,14 @@ class WebrtcLine:
                 jitter_ms=round(ours.jitter / RATE_OUT * 1000, 1),
                 loss_in=round(max(0, ours.packetsLost) / packets, 4),
                 loss_out=round(theirs.fractionLost / 256, 4),
-                buffer_ms=None if self._ear is None else self._ear.wait_ms,
-                concealed_ms=None if self._ear is None else self._ear.concealed_ms,
+                buffer_ms=None if self.ear is None else self.ear.wait_ms,
+                concealed_ms=None if self.ear is None else self.ear.concealed_ms,
             )
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio" and not self._track.done():
-            self._ear = Ear(self._clock, aiortc_seam.codec(self._peer))
-            aiortc_seam.tap(self._peer, track, self._ear.hear)
+            self.ear = Ear(self._clock, self._put, aiortc_seam.codec(self._peer))
+            aiortc_seam.tap(self._peer, track, self.ear.hear)
             self._track.set_result(track)
 
     def _on_channel(self, channel: RTCDataChannel) -> None:

@@ -19,7 +19,7 @@ FADED_S = 0.06
 
 
 class Concealer:
-    """One stream's, at `rate` Hz: `heard` what came, `lost` for each 20 ms that did not."""
+    """One stream's, at `rate` Hz: `heard` what came, `lost` for what did not."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -41,12 +41,12 @@ class Concealer:
         self._kept = np.concatenate([self._kept, pcm])[-len(self._kept) :]
         return pcm
 
-    def lost(self) -> Pcm:
-        """(rate / 50,) int16."""
+    def lost(self, samples: int = 0) -> Pcm:
+        """So many, or 20 ms, as int16."""
         if not self._given:
             self._period = self._kept[-self._pitch() :]
-        made_up = self._made_up(self._frame)
-        self._given += self._frame
+        made_up = self._made_up(samples or self._frame)
+        self._given += len(made_up)
         return made_up
 
     def _made_up(self, count: int) -> Pcm:

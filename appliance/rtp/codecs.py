@@ -9,8 +9,7 @@ from appliance.terms.units import Pcm
 from . import opus, telephone
 
 OPUS = "audio/opus"
-CLOCK_RATES = {OPUS: opus.CLOCK_RATE, **dict.fromkeys(telephone.CODECS, telephone.CLOCK_RATE)}
-"""Of their RTP timestamps."""
+SPOKEN = (OPUS, *telephone.CODECS)
 
 
 class Decoder(Protocol):

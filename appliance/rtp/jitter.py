@@ -2,10 +2,11 @@
 
 What is heard here is not played to a person but recognised, so it need not come at an even pace: a packet that is next
 in order is due the moment it arrives, and a line without loss adds no delay at all. Only behind a gap does what
-follows wait for what is missing, and no longer than packets are late on this line (20 to 200 ms, from the delays
-measured); then the gap is told as lost, with the packet after it, which may carry the lost one once more (Opus's FEC).
-When nothing arrives, stalls are told every 20 ms, so that a listener's time goes on; what arrives after all is still
-due, at once, and no delay stays behind. A sender who has said that it is silent (DTX) is not waited for.
+follows wait for what is missing, and no longer than packets were overtaken on this line lately (10 to 200 ms): then
+the gap is told as lost, with the packet after it, which may carry the lost one once more (Opus's FEC). When nothing
+arrives, stalls are told every 20 ms, so that a listener's time goes on; what arrives after all is still due, at once,
+and no delay stays behind; what turns out to be lost was told already. A sender who has said that it is silent (DTX) is
+not waited for.
 
 Times are seconds of any monotonic clock; sequence numbers are RTP's, 16 bit (RFC 3550).
 """
@@ -16,13 +17,11 @@ from collections import deque
 from dataclasses import dataclass
 
 FRAME_S = 0.02
-LEAST_WAIT_S = 0.02
+LEAST_WAIT_S = 0.01
 MOST_WAIT_S = 0.2
-QUANTILE = 0.97
-DELAYS = 250
-"""The delays of so many packets say how late a packet may be: 5 s."""
-EVERY = 8
-"""They are looked at after so many packets."""
+REMEMBERED = 500
+"""How long the last so many packets were behind others tells how long to wait: 10 s."""
+MARGIN_S = 0.01
 STALLED_S = 0.06
 """Nothing for so long: the sender is silent (DTX), or the line is."""
 MOST_STALLS = 50
@@ -84,10 +83,8 @@ class _Held:
 class JitterBuffer:
     """`put` what arrives, then `take` what is due; `due` says when to take again if nothing arrives."""
 
-    def __init__(self, clock_rate: int) -> None:
-        """`clock_rate`: of the RTP timestamps, in Hz."""
+    def __init__(self) -> None:
         self.counts = Counts()
-        self._rate = clock_rate
         self._held: dict[int, _Held] = {}
         """By extended sequence number, which does not wrap."""
         self._next: int | None = None
@@ -96,26 +93,28 @@ class JitterBuffer:
         """When the last piece was told."""
         self._stalls = 0
         self._silent = False
-        self._delays: deque[float] = deque(maxlen=DELAYS)
-        self._origin: tuple[float, int] | None = None
-        self._wait_s = LEAST_WAIT_S
+        self._overtaken: deque[tuple[int, float]] = deque()
+        """The packets that came after later ones: their number, and how long after."""
+        self._passed: deque[tuple[int, float]] = deque(maxlen=MOST_HELD)
+        """The last packets that came: their number, and when."""
 
     @property
     def wait_s(self) -> float:
         """How long a missing packet is waited for."""
-        return self._wait_s
+        longest = max((behind_s for _, behind_s in self._overtaken), default=0.0)
+        return min(MOST_WAIT_S, max(LEAST_WAIT_S, longest + MARGIN_S if longest else 0.0))
 
-    def put(self, sequence: int, timestamp: int, payload: bytes, now: float, *, silent: bool = False) -> None:
+    def put(self, sequence: int, payload: bytes, now: float, *, silent: bool = False) -> None:
         """A packet has arrived. `silent`: it says that its sender falls silent after it."""
         self.counts.received += 1
         number = self._extended(sequence)
         if self._next is None or abs(number - self._next) > RESTART:
             self.counts.restarts += self._next is not None
             self._held.clear()
-            self._delays.clear()
-            self._origin = None
+            self._overtaken.clear()
+            self._passed.clear()
             self._next = self._newest = number = sequence
-        self._measure(timestamp, now)  # of what is too late as well: the next ones shall not be
+        self._measure(number, now)  # of what is too late as well: the next ones shall not be
         if number < self._next:
             self.counts.late += 1
         elif number in self._held:
@@ -156,11 +155,7 @@ class JitterBuffer:
         if due is None or now < due:
             return None
         if self._held:
-            self._next += 1
-            self.counts.lost += 1
-            self._told, self._stalls, self._silent = now, 0, False
-            following = self._held.get(self._next)
-            return Lost(following.payload if following is not None else None)
+            return self._lose(now)
         self._told = max(due, now - FRAME_S)
         self._stalls += 1
         if self._silent:
@@ -168,24 +163,34 @@ class JitterBuffer:
         self.counts.stalls += 1
         return Stall()
 
+    def _lose(self, now: float) -> Lost:
+        """What is missing is lost. The stalls that were told stand for it, but not for the packet before the first that
+        is there: that one may be recovered."""
+        assert self._next is not None
+        stalls, self._stalls, self._silent = self._stalls, 0, False
+        following = None
+        for _ in range(stalls + 1):
+            self._next += 1
+            self.counts.lost += 1
+            if (following := self._held.get(self._next)) is not None:
+                break
+        self._told = now
+        return Lost(following.payload if following is not None else None)
+
     def _gave_up_at(self) -> float:
         """When what is missing has been waited for long enough: since the first packet behind the gap came."""
-        return min(held.at for held in self._held.values()) + self._wait_s
+        return min(held.at for held in self._held.values()) + self.wait_s
 
     def _extended(self, sequence: int) -> int:
         """The number nearest to the newest one that has this as its last 16 bits."""
         offset = (sequence - self._newest + 0x8000) % 0x10000 - 0x8000
         return self._newest + offset
 
-    def _measure(self, timestamp: int, now: float) -> None:
-        """How late it came, beside the quickest lately."""
-        if self._origin is None:
-            self._origin = now, timestamp
-        began, first = self._origin
-        sent = ((timestamp - first + 0x80000000) % 0x100000000 - 0x80000000) / self._rate
-        self._delays.append(now - began - sent)
-        if len(self._delays) >= EVERY and self.counts.received % EVERY:
-            return
-        ordered = sorted(self._delays)
-        spread = ordered[min(len(ordered) - 1, int(len(ordered) * QUANTILE))] - ordered[0]
-        self._wait_s = min(MOST_WAIT_S, max(LEAST_WAIT_S, spread + FRAME_S / 2))
+    def _measure(self, number: int, now: float) -> None:
+        """How long ago a later one came, where one did."""
+        if number < self._newest and all(passed != number for passed, _ in self._passed):
+            behind_s = max((now - at for passed, at in self._passed if passed > number), default=0.0)
+            self._overtaken.append((number, behind_s))
+        self._passed.append((number, now))
+        while self._overtaken and self._overtaken[0][0] < number - REMEMBERED:
+            self._overtaken.popleft()

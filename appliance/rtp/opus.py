@@ -25,7 +25,8 @@ BITRATE, COMPLEXITY, INBAND_FEC, PACKET_LOSS, DTX, SIGNAL = 4002, 4010, 4012, 40
 """Requests of opus_encoder_ctl (opus_defines.h)."""
 VOICE = 3001
 BITS_PER_S = 32_000
-EFFORT = 5
+EFFORT = 1
+"""Of 10. At these bits more is not heard, and takes two and a half times as long."""
 EXPECTED_LOSS = 10
 """Percent: how much is spent on repeating each packet in the next one. At 5 and these bits Opus repeats nothing."""
 MOST_BYTES = 1275

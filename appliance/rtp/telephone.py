@@ -1,6 +1,6 @@
 """The telephone's codecs, G.711 (μ-law, A-law) and G.722: by FFmpeg, with concealment of our own.
 
-ITU-T G.711, G.722; RFC 3551. All their RTP clocks run at 8 kHz, that of G.722 by an old mistake.
+ITU-T G.711, G.722; RFC 3551.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from appliance.dsp.conceal import Concealer
 from appliance.dsp.resample import Resampler, samples
 from appliance.terms.units import FRAME_MS, Pcm
 
-CLOCK_RATE = 8000
 LONGEST_BYTES = 960
 """120 ms; nobody sends more, and what is longer is none of ours."""
 

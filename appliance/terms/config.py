@@ -89,9 +89,24 @@ class TurnsConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IceServer:
+    """A STUN server, or a TURN server with either fixed credentials, which stay on the device, or a `secret` from which
+    ones are made that last two hours (coturn's `use-auth-secret`); those are given to callers' browsers too."""
+
+    urls: Annotated[list[Name], Len(1, 8)]
+    username: str = ""
+    credential: str = field(default="", repr=False)
+    secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebrtcConfig:
-    ice_servers: Annotated[list[str], Len(0, 8)] = field(default_factory=list)
-    """STUN and TURN URLs; empty = none, nothing outside the network is asked."""
+    ice_servers: Annotated[list[IceServer | Name], Len(0, 8)] = field(default_factory=list)
+    """STUN and TURN servers, or a STUN server's URL alone; empty = none, nothing outside the network is asked."""
+    relay_only: bool = False
+    """Calls go through a TURN server, whatever else would do."""
+    dscp: Annotated[int, Ge(0), Le(63)] = 46
+    """How networks that care are to treat our sound (RFC 8837); 46: first, 0: as everything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,3 +15,5 @@ class Frame:
     """(320,) int16, 16 kHz mono."""
     at: float
     """When its last sample arrived, in seconds of the monotonic clock."""
+    made_up: bool = False
+    """Nothing had come, and time goes on: what a person would hear is less even without it."""

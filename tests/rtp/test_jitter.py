@@ -14,6 +14,7 @@ from appliance.rtp.jitter import (
     MOST_HELD,
     MOST_STALLS,
     MOST_WAIT_S,
+    REMEMBERED,
     STALLED_S,
     JitterBuffer,
     Lost,
@@ -22,8 +23,6 @@ from appliance.rtp.jitter import (
     Silence,
     Stall,
 )
-
-RATE = 48_000
 
 
 def payload(number: int) -> bytes:
@@ -36,14 +35,13 @@ class Wire:
 
     first: int = 0
     now: float = 50.0
-    buffer: JitterBuffer = field(default_factory=lambda: JitterBuffer(RATE))
+    buffer: JitterBuffer = field(default_factory=JitterBuffer)
     pieces: list[Piece] = field(default_factory=list)
 
     def arrives(self, number: int, at: float | None = None) -> Wire:
         """A packet, by default in its time."""
         self.passes_until(50.0 + number * FRAME_S if at is None else at)
-        timestamp = (4_294_960_000 + number * 960) % 2**32
-        self.buffer.put((self.first + number) % 2**16, timestamp, payload(number), self.now)
+        self.buffer.put((self.first + number) % 2**16, payload(number), self.now)
         self.pieces += self.buffer.take(self.now)
         return self
 
@@ -71,7 +69,7 @@ def test_on_a_clean_line_every_packet_is_due_as_it_arrives(first: int) -> None:
 
 
 def test_what_is_out_of_order_is_put_in_order() -> None:
-    wire = Wire().arrives(0).arrives(2, at=50.035).arrives(1, at=50.045).arrives(3)
+    wire = Wire().arrives(0).arrives(2, at=50.035).arrives(1, at=50.044).arrives(3)
     assert wire.heard() == [0, 1, 2, 3]
     assert wire.buffer.counts.lost == 0
 
@@ -106,6 +104,15 @@ def test_a_stall_is_told_and_what_comes_after_it_is_heard_at_once() -> None:
     assert wire.buffer.counts.lost == 0
 
 
+def test_what_turns_out_to_be_lost_is_not_told_twice() -> None:
+    wire = Wire().arrives(0).arrives(6)
+    wire.passes_until(50.5)
+    assert wire.heard()[:6] == [0, "stall", "stall", "stall", "lost", "lost"]
+    assert [piece for piece in wire.pieces if isinstance(piece, Lost)][-1].following == payload(6)
+    assert wire.heard()[6] == 6
+    assert wire.buffer.counts.lost == 5
+
+
 def test_silence_is_not_told_for_ever() -> None:
     wire = Wire().arrives(0).passes_until(60.0)
     assert wire.buffer.counts.stalls == MOST_STALLS
@@ -121,7 +128,7 @@ def test_a_sender_that_pauses_and_goes_on_with_the_next_number_has_lost_nothing(
 
 def test_a_sender_who_said_that_it_falls_silent_is_not_waited_for() -> None:
     wire = Wire().arrives(0)
-    wire.buffer.put(1, 960, b"dtx", 50.02, silent=True)
+    wire.buffer.put(1, b"dtx", 50.02, silent=True)
     wire.now = 50.02
     wire.pieces += wire.buffer.take(50.02)
     wire.passes_until(50.02 + 5.5 * FRAME_S)
@@ -132,7 +139,7 @@ def test_a_sender_who_said_that_it_falls_silent_is_not_waited_for() -> None:
 
 def test_a_sender_that_begins_anew_is_heard() -> None:
     wire = Wire().arrives(0)
-    wire.buffer.put(30_000, 77, b"new", 50.02)
+    wire.buffer.put(30_000, b"new", 50.02)
     assert wire.buffer.take(50.02) == [Packet(b"new")]
     assert wire.buffer.counts.restarts == 1
 
@@ -140,21 +147,31 @@ def test_a_sender_that_begins_anew_is_heard() -> None:
 def test_a_flood_of_what_cannot_be_played_yet_is_bounded() -> None:
     wire = Wire().arrives(0)
     for number in range(2, 400):
-        wire.buffer.put(number, number * 960, payload(number), 50.0)
+        wire.buffer.put(number, payload(number), 50.0)
     assert len(wire.buffer.take(50.0)) <= MOST_HELD
     assert wire.buffer.counts.dropped >= 300
 
 
-def test_the_wait_follows_the_delays_of_the_line() -> None:
-    def wait_s(late_s: float) -> float:
+def test_the_wait_follows_how_far_packets_are_overtaken() -> None:
+    def wait_s(late_s: float, every: int = 10) -> float:
         wire = Wire()
-        for at, number in sorted((n * FRAME_S + (late_s if n % 10 == 0 else 0.0), n) for n in range(1, 100)):
+        for at, number in sorted((n * FRAME_S + (late_s if n % every == 0 else 0.0), n) for n in range(1, 100)):
             wire.arrives(number, at=50.0 + at)
         return wire.buffer.wait_s
 
     assert wait_s(0.0) == LEAST_WAIT_S
-    assert 0.08 <= wait_s(0.08) <= 0.1
+    assert wait_s(0.15, every=1) == LEAST_WAIT_S, "all late is not out of order"
+    assert 0.06 <= wait_s(0.08) <= 0.1
     assert wait_s(1.0) == MOST_WAIT_S
+
+
+def test_a_line_that_keeps_the_order_again_is_waited_for_less() -> None:
+    wire = Wire()
+    for at, number in sorted((n * FRAME_S + (0.07 if n == 10 else 0.0), n) for n in range(REMEMBERED + 20)):
+        wire.arrives(number, at=50.0 + at)
+        if number == 20:
+            assert wire.buffer.wait_s > LEAST_WAIT_S
+    assert wire.buffer.wait_s == LEAST_WAIT_S
 
 
 @given(

@@ -105,7 +105,7 @@ export class Call extends EventTarget {
     // The old line is closed only once the device knows of the new one: to the device, a closed line is a hang-up.
     if (this.#broken) this.#pc?.close();
     else this.#broken = this.#pc;
-    const pc = new RTCPeerConnection({ iceServers: [] });
+    const pc = new RTCPeerConnection({ iceServers: await iceServers(this.#stop.signal) });
     this.#pc = pc;
     pc.addEventListener("connectionstatechange", () => {
       if (pc === this.#pc) this.#onConnection(pc.connectionState);
@@ -246,6 +246,21 @@ async function gathered(pc, signal) {
     });
   });
   await Promise.race([complete, delay(GATHER_MS, signal)]);
+}
+
+/**
+ * What the owner configured for callers whose network needs it; none where the device cannot be asked now.
+ *
+ * @param {AbortSignal} signal
+ * @returns {Promise<RTCIceServer[]>}
+ */
+async function iceServers(signal) {
+  try {
+    const reply = await fetch("/api/ice", { signal });
+    return reply.ok ? (await reply.json()).iceServers : [];
+  } catch {
+    return [];
+  }
 }
 
 /**
