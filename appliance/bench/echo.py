@@ -47,17 +47,16 @@ class Ours:
         self.door = WebrtcDoor(self._echo, lambda: lambda: None, SystemClock(), WebrtcConfig())
         self.heard: list[Pcm] = []
         self._line: WebrtcLine | None = None
-        self._steady = Steady(WebrtcLine.rate_out)
+        self._steady = Steady(CAPTURE_RATE)
 
     async def _echo(self, line: Line) -> None:
         assert isinstance(line, WebrtcLine)
-        self.heard, self._line, self._steady = [], line, Steady(line.rate_out)
-        resampler = Resampler(CAPTURE_RATE, line.rate_out)
+        self.heard, self._line, self._steady = [], line, Steady(CAPTURE_RATE)
         line.relay(self._steady)
         async for frame in line.frames():
             self.heard.append(frame.pcm)
             if not frame.made_up:
-                self._steady.put(resampler.feed(frame.pcm))
+                self._steady.put(frame.pcm)
                 line.relayed()
 
     def report(self) -> dict[str, Any]:

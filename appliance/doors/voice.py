@@ -17,7 +17,6 @@ from appliance.terms.clock import Clock
 from appliance.terms.units import FRAME_MS, Pcm
 
 RATE_OUT = CLOCK_RATE
-FRAME_OUT = RATE_OUT * FRAME_MS // 1000
 FRAME_S = FRAME_MS / 1000
 BEHIND_S = 1.0
 SILENT_S = 0.4
@@ -25,7 +24,9 @@ SILENT_S = 0.4
 
 
 class Source(Protocol):
-    """Where the sound comes from: a `SpeechQueue`, or another caller's `Steady`."""
+    """Where the sound comes from: a `SpeechQueue`, or another caller's `Steady`. `rate` in Hz is one of Opus's."""
+
+    rate: int
 
     @property
     def queued_ms(self) -> float: ...
@@ -50,6 +51,7 @@ class Voice(MediaStreamTrack):
         self._clock = clock
         self._codec = codec
         self._encoder: Encoder | None = None
+        self._encoded_rate = 0
         self._began: float | None = None
         self._due = 0.0
         self._sent = 0.0
@@ -67,8 +69,7 @@ class Voice(MediaStreamTrack):
                 raise MediaStreamError
             assert self._began is not None
             at, self._due = self._due, self._due + FRAME_S
-            self._encoder = self._encoder or encoder(self._codec(), RATE_OUT)
-            payload = self._encoder.encode(self.source.take(FRAME_OUT))
+            payload = self._encode(self.source.take(self.source.rate * FRAME_MS // 1000))
             was_silent, self._silent = self._silent, len(payload) <= SILENT_BYTES
             if not (was_silent and self._silent) or at - self._sent >= SILENT_S - FRAME_S / 2:
                 break
@@ -77,6 +78,12 @@ class Voice(MediaStreamTrack):
         packet = av.Packet(payload)
         packet.pts, packet.time_base = round((at - self._began) * RATE_OUT), Fraction(1, RATE_OUT)
         return packet
+
+    def _encode(self, pcm: Pcm) -> bytes:
+        if self._encoder is None or self._encoded_rate != self.source.rate:
+            self._encoded_rate = self.source.rate
+            self._encoder = encoder(self._codec(), self._encoded_rate)
+        return self._encoder.encode(pcm)
 
     async def _next_slot(self) -> None:
         """Until the next frame is due: 20 ms after the last one, or, in silence, when there is something to say."""

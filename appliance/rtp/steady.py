@@ -38,7 +38,7 @@ class Steady:
         self.made_up_ms = 0.0
         self.taken_out_ms = 0.0
         self.dropped_ms = 0.0
-        self._rate = rate
+        self.rate = rate
         self._pcm = np.zeros(0, np.int16)
         self._concealer = Concealer(rate)
         self._depth = int(LEAST_S * rate)
@@ -54,19 +54,19 @@ class Steady:
 
     @property
     def queued_ms(self) -> float:
-        return len(self._pcm) * 1000.0 / self._rate
+        return len(self._pcm) * 1000.0 / self.rate
 
     @property
     def depth_ms(self) -> float:
-        return self._depth * 1000.0 / self._rate
+        return self._depth * 1000.0 / self.rate
 
     def put(self, pcm: Pcm) -> None:
         """(n,) int16."""
         self._drained = 0
         self._pcm = np.concatenate([self._pcm, pcm])
-        excess = len(self._pcm) - int(BOUND_S * self._rate)
+        excess = len(self._pcm) - int(BOUND_S * self.rate)
         if excess > 0:
-            self.dropped_ms += excess * 1000 / self._rate
+            self.dropped_ms += excess * 1000 / self.rate
             self._pcm = self._pcm[excess:]
 
     def take(self, samples: int) -> Pcm:
@@ -79,15 +79,15 @@ class Steady:
         if len(self._pcm) < samples:
             return self._make_up(samples)
         if self._missing:  # it was the line, not a silence
-            self._depth = min(self._depth + self._missing, int(MOST_S * self._rate))
-            self.made_up_ms += self._missing * 1000 / self._rate
+            self._depth = min(self._depth + self._missing, int(MOST_S * self.rate))
+            self.made_up_ms += self._missing * 1000 / self.rate
             self._missing = 0
             self._left.clear()
         self._left.append(len(self._pcm) - samples)
         self._drained += 1
         least, most = min(self._left), max(self._left)
-        spare = least - max(int(SPARE_S * self._rate), (most - least) // 2)
-        if len(self._left) == self._left.maxlen and spare > int(SHORTEST_S * self._rate):
+        spare = least - max(int(SPARE_S * self.rate), (most - least) // 2)
+        if len(self._left) == self._left.maxlen and spare > int(SHORTEST_S * self.rate):
             self._shorten(spare)
         out, self._pcm = self._pcm[:samples], self._pcm[samples:]
         return self._concealer.heard(out)
@@ -96,7 +96,7 @@ class Steady:
         """What is left, and made-up sound after it."""
         rest, self._pcm = self._concealer.heard(self._pcm), self._pcm[:0]
         self._missing += samples - len(rest)
-        if self._missing > FADED_S * self._rate:  # a silence, or a line that is gone: neither tells how uneven it is
+        if self._missing > FADED_S * self.rate:  # a silence, or a line that is gone: neither tells how uneven it is
             self._missing = 0
             self._playing = False
             for _ in range(min(self._drained, len(self._left))):
@@ -105,9 +105,9 @@ class Steady:
 
     def _shorten(self, spare: int) -> None:
         """Take one period out of the next frame, where two of them are alike."""
-        blend = int(BLEND_S * self._rate)
-        shortest = int(SHORTEST_S * self._rate)
-        longest = min(int(LONGEST_S * self._rate), spare, len(self._pcm) - blend)
+        blend = int(BLEND_S * self.rate)
+        shortest = int(SHORTEST_S * self.rate)
+        longest = min(int(LONGEST_S * self.rate), spare, len(self._pcm) - blend)
         if longest < shortest:
             return
         head = self._pcm[: longest + blend].astype(np.float64)
@@ -124,5 +124,5 @@ class Steady:
         joined = (begin * fade + later * (1.0 - fade)).astype(np.int16)
         self._pcm = np.concatenate([joined, self._pcm[period + blend :]])
         self._left = deque((left - period for left in self._left), maxlen=self._left.maxlen)
-        self._depth = max(self._depth - period, int(LEAST_S * self._rate))
-        self.taken_out_ms += period * 1000 / self._rate
+        self._depth = max(self._depth - period, int(LEAST_S * self.rate))
+        self.taken_out_ms += period * 1000 / self.rate

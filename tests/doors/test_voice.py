@@ -10,10 +10,12 @@ import pytest
 
 from appliance.bench.warp import LoopClock, warped
 from appliance.doors.queue import SpeechQueue
-from appliance.doors.voice import FRAME_OUT, RATE_OUT, SILENT_S, Voice
+from appliance.doors.voice import RATE_OUT, SILENT_S, Voice
 from appliance.rtp.codecs import OPUS, decoder
 from appliance.rtp.opus import SILENT_BYTES, Decoder
 from appliance.terms.units import Pcm, dbfs
+
+FRAME_OUT = RATE_OUT // 50
 
 
 def tone(seconds: float) -> Pcm:
