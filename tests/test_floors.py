@@ -40,6 +40,7 @@ PURE = {
     "flow/wording.py",
     "dsp/conceal.py",
     "rtp/jitter.py",
+    "rtp/steady.py",
     "control/book.py",
     "doors/queue.py",
     "doors/rate.py",
