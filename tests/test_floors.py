@@ -39,6 +39,7 @@ PURE = {
     "flow/spoken.py",
     "flow/wording.py",
     "dsp/conceal.py",
+    "rtp/adapt.py",
     "rtp/jitter.py",
     "rtp/steady.py",
     "control/book.py",

@@ -63,24 +63,28 @@ class Device:
 
 @contextlib.asynccontextmanager
 async def running(
-    environ: dict[str, str] | None = None, config: Path | None = None, cores: float | None = None
+    environ: dict[str, str] | None = None,
+    config: Path | None = None,
+    cores: float | None = None,
+    prefix: tuple[str, ...] = (),
 ) -> AsyncIterator[Device]:
-    """A device on a free port of loopback, until the block ends; with `cores` (below 1) on that share of one core.
+    """A device on a free port of loopback, until the block ends; with `cores` (below 1) on that share of one core, with
+    a `prefix` as that command runs it.
 
     Raises EngineDown where it does not get ready, DeviceError where it cannot be held to `cores`.
     """
     async with contextlib.AsyncExitStack() as stack:
         hold = stack.enter_context(held_to(cores)) if cores is not None else None
-        yield await stack.enter_async_context(_running(environ or {}, config, hold))
+        yield await stack.enter_async_context(_running(environ or {}, config, hold, prefix))
 
 
 @contextlib.asynccontextmanager
 async def _running(
-    environ: dict[str, str], config: Path | None, hold: Callable[[int], None] | None
+    environ: dict[str, str], config: Path | None, hold: Callable[[int], None] | None, prefix: tuple[str, ...]
 ) -> AsyncIterator[Device]:
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "appliance.app.cli", "run", *(("--config", str(config)) if config else ())),
+        *(*prefix, sys.executable, "-m", "appliance.app.cli", "run", *(("--config", str(config)) if config else ())),
         env={**os.environ, "FRONTDESK_HTTP__PORT": "0", "FRONTDESK_HTTP__HOST": "127.0.0.1", **environ},
         stdout=asyncio.subprocess.PIPE,
         stdin=asyncio.subprocess.DEVNULL,

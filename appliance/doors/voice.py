@@ -11,6 +11,7 @@ import av
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
+from appliance.rtp.adapt import Sending
 from appliance.rtp.codecs import Encoder, encoder
 from appliance.rtp.opus import CLOCK_RATE, SILENT_BYTES
 from appliance.terms.clock import Clock
@@ -52,11 +53,18 @@ class Voice(MediaStreamTrack):
         self._codec = codec
         self._encoder: Encoder | None = None
         self._encoded_rate = 0
+        self._sending = Sending()
         self._began: float | None = None
         self._due = 0.0
         self._sent = 0.0
         self._silent = False
         self._speech = asyncio.Event()
+
+    def adapt(self, sending: Sending) -> None:
+        """Send so from the next packet on."""
+        self._sending = sending
+        if self._encoder is not None:
+            self._encoder.adapt(sending.bits_per_s, sending.expected_loss)
 
     def wake(self) -> None:
         """The source has something."""
@@ -83,6 +91,7 @@ class Voice(MediaStreamTrack):
         if self._encoder is None or self._encoded_rate != self.source.rate:
             self._encoded_rate = self.source.rate
             self._encoder = encoder(self._codec(), self._encoded_rate)
+            self.adapt(self._sending)
         return self._encoder.encode(pcm)
 
     async def _next_slot(self) -> None:

@@ -15,12 +15,13 @@ from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamError
 
 from appliance.terms.clock import Clock
-from appliance.terms.events import Event, Network, as_json
+from appliance.terms.events import Event, Network, NetworkMeasured, as_json
 from appliance.terms.frame import Frame
 from appliance.terms.units import FRAME_MS, Pcm
 
 from . import aiortc_seam
 from .ear import Ear
+from .network import NetworkMeter
 from .queue import SpeechQueue
 from .voice import RATE_OUT, Source, Voice
 
@@ -56,9 +57,12 @@ class WebrtcLine:
         self._channel: RTCDataChannel | None = None
         self._unsent: deque[str] = deque(maxlen=MAX_UNSENT)
         self.ear: Ear | None = None
+        self._tap: aiortc_seam.Tap | None = None
+        self._guard: aiortc_seam.Guard | None = None
         self._heard: asyncio.Queue[Frame | None] = asyncio.Queue(MAX_HEARD)
         """None: the call is over."""
         self._voice = Voice(self._queue, clock, codec=lambda: aiortc_seam.codec(peer))
+        self._meter = NetworkMeter(peer, self._voice, NETWORK_EVERY_S)
         peer.addTrack(self._voice)
         peer.on("track", self._on_track)
         peer.on("datachannel", self._on_channel)
@@ -147,24 +151,15 @@ class WebrtcLine:
                 heard_at, patience_s = self.ear.heard_at, SILENT_S
             if self._clock.now() - heard_at > patience_s:
                 self.hang_up("lost")
-            report = {stats.type: stats for stats in (await self._peer.getStats()).values()}
-            ours, theirs = report.get("inbound-rtp"), report.get("remote-inbound-rtp")
-            if ours is None or theirs is None:
-                continue
-            packets = max(1, ours.packetsReceived + ours.packetsLost)
-            self.network = Network(
-                rtt_ms=None if theirs.roundTripTime is None else round(theirs.roundTripTime * 1000, 1),
-                jitter_ms=round(ours.jitter / RATE_OUT * 1000, 1),
-                loss_in=round(max(0, ours.packetsLost) / packets, 4),
-                loss_out=round(theirs.fractionLost / 256, 4),
-                buffer_ms=None if self.ear is None else self.ear.wait_ms,
-                concealed_ms=None if self.ear is None else self.ear.concealed_ms,
-            )
+            if self.ear is not None and self._tap is not None:
+                self.network = await self._meter.measure(self.ear, self._tap, self._guard)
+                if self.network is not None:
+                    self.tell(NetworkMeasured(call=self.call, network=self.network))
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio" and not self._track.done():
             self.ear = Ear(self._clock, self._put, aiortc_seam.codec(self._peer))
-            aiortc_seam.tap(self._peer, track, self.ear.hear)
+            self._tap = aiortc_seam.tap(self._peer, track, self.ear.hear)
             self._track.set_result(track)
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
@@ -183,5 +178,7 @@ class WebrtcLine:
                 self.hang_up("hangup")
 
     def _on_state(self) -> None:
+        if self._peer.connectionState == "connected" and self._guard is None:
+            self._guard = aiortc_seam.guard(self._peer, self._clock)
         if self._peer.connectionState in ("failed", "closed"):
             self.hang_up("lost" if self._peer.connectionState == "failed" else "hangup")

@@ -28,6 +28,9 @@ class Decoder(Protocol):
 class Encoder(Protocol):
     """20 ms of (n,) int16 mono as a packet, again and again."""
 
+    def adapt(self, bits_per_s: int, expected_loss: int) -> None:
+        """Spend so many bits, and be ready for so many percent of the packets to be lost, where the codec can."""
+
     def encode(self, pcm: Pcm) -> bytes:
         """Raises ValueError where `pcm` is not 20 ms."""
 

@@ -84,13 +84,21 @@ class Encoder:
         self._state = self._library.opus_encoder_create(rate, 1, VOIP, ctypes.byref(error))
         if error.value:
             raise ValueError(f"opus: no encoder at {rate} Hz: {_words(self._library, error.value)}")
-        wanted = ((BITRATE, BITS_PER_S), (COMPLEXITY, EFFORT), (INBAND_FEC, 1), (PACKET_LOSS, EXPECTED_LOSS))
-        for request, value in (*wanted, (DTX, int(dtx)), (SIGNAL, VOICE)):
-            self._library.opus_encoder_ctl(self._state, request, ctypes.c_int(value))
+        for request, value in ((COMPLEXITY, EFFORT), (INBAND_FEC, 1), (DTX, int(dtx)), (SIGNAL, VOICE)):
+            self._ask(request, value)
+        self.adapt(BITS_PER_S, EXPECTED_LOSS)
 
     def __del__(self) -> None:
         if getattr(self, "_state", None):
             self._library.opus_encoder_destroy(self._state)
+
+    def adapt(self, bits_per_s: int, expected_loss: int) -> None:
+        """From the next packet on; `expected_loss` in percent."""
+        self._ask(BITRATE, bits_per_s)
+        self._ask(PACKET_LOSS, expected_loss)
+
+    def _ask(self, request: int, value: int) -> None:
+        self._library.opus_encoder_ctl(self._state, request, ctypes.c_int(value))
 
     def encode(self, pcm: Pcm) -> bytes:
         """One packet; of at most SILENT_BYTES where none need follow until there is something to hear."""

@@ -68,6 +68,9 @@ class Encoder:
         self._resampler = Resampler(rate, codec.rate)
         self._waiting = np.zeros(self._frame // 4, np.int16)  # the resampler holds 1 to 2 ms back
 
+    def adapt(self, bits_per_s: int, expected_loss: int) -> None:
+        """These codecs have one way to send."""
+
     def encode(self, pcm: Pcm) -> bytes:
         """One packet. Raises ValueError where `pcm` is not 20 ms."""
         if len(pcm) != self._whole:

@@ -123,15 +123,38 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """The line's quality as the door measures it; null what it cannot."""
+    """The line's quality as the door measures it, over the last two seconds where it is no sum; null what it cannot."""
 
     rtt_ms: float | None = None
     jitter_ms: float | None = None
     loss_in: float | None = None
+    """The share of the caller's packets that did not come, 0 to 1."""
     loss_out: float | None = None
     buffer_ms: float | None = None
+    """How long a missing packet is waited for."""
     concealed_ms: float | None = None
+    """How much of the caller's sound was made up or recovered, of the whole call."""
     bitrate: float | None = None
+    """Bits a second that the caller sends, without headers."""
+    bitrate_out: float | None = None
+    lost: int | None = None
+    """Packets of the whole call, as the next ones."""
+    recovered: int | None = None
+    late: int | None = None
+    refused: int | None = None
+    """Forged, replayed, foreign, unreadable or too many."""
+    path: str | None = None
+    """The kinds of both ends' addresses: `host/host`, `relay/srflx`."""
+    mouth_to_ear_ms: float | None = None
+    """Estimated, from the caller's mouth to our recogniser: half the round trip, a packet, and its unevenness."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkMeasured:
+    """The line as it is now, every two seconds, for whoever looks at the call."""
+
+    call: str
+    network: Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +195,16 @@ class TurnEnded:
 
 
 Event = (
-    CallStarted | CallEnded | StateChanged | Caption | ReplyHeard | Overlap | FillerSpoken | EngineChanged | TurnEnded
+    CallStarted
+    | CallEnded
+    | StateChanged
+    | Caption
+    | ReplyHeard
+    | Overlap
+    | FillerSpoken
+    | EngineChanged
+    | TurnEnded
+    | NetworkMeasured
 )
 
 NAMES: dict[type, str] = {
@@ -185,6 +217,7 @@ NAMES: dict[type, str] = {
     FillerSpoken: "filler",
     EngineChanged: "engine",
     TurnEnded: "turn",
+    NetworkMeasured: "network",
 }
 
 

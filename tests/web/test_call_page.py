@@ -151,3 +151,21 @@ async def test_on_the_network_the_page_explains_the_warning_and_then_calls(tmp_p
             press(driver, "start")
             until(driver, lambda: body(driver, "phase") == "call", 20)
             press(driver, "hangup")
+
+
+def test_the_quality_of_the_line_is_shown_with_its_figures(device: Device) -> None:
+    with browser("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", phone=True) as driver:
+        driver.get(device.url)
+        press(driver, "start")
+        until(driver, lambda: driver.find_element(By.ID, "quality").is_displayed(), 20)
+        quality = driver.find_element(By.ID, "quality")
+        assert quality.get_attribute("data-bars") == "4"
+        assert quality.text == "Good line"
+        quality.find_element(By.TAG_NAME, "summary").click()
+        until(driver, lambda: "host/" in quality.text, 5)
+        figures = dict(zip(*[iter(quality.text.splitlines()[1:])] * 2, strict=True))
+        assert figures["Lost on the way there"] == "0.0 %"
+        assert figures["There and back"].endswith(" ms")
+        assert driver.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+        press(driver, "hangup")
+        until(driver, lambda: not quality.is_displayed(), 5)

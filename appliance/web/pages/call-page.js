@@ -9,6 +9,7 @@ import { Call } from "./call.js";
 import "./call-state.js";
 import "./captions.js";
 import "./level-meter.js";
+import "./line-quality.js";
 
 /** @typedef {import("./problems.js").Problem} Problem */
 /** @typedef {import("./messages.js").Message} Message */
@@ -157,6 +158,8 @@ function onMessage(message) {
     part("meter").side = message.state === "speaking" ? "agent" : "caller";
   } else if (message.type === "caption") {
     part("captions").caption(message);
+  } else if (message.type === "network") {
+    part("quality").show(message);
   } else if (message.type === "heard") {
     part("captions").heard(message);
   } else if (message.type === "turn") {
@@ -172,6 +175,7 @@ function onOver({ reason = "", byUs = false, problem }) {
   call = null;
   clearInterval(clock);
   part("meter").disconnect();
+  part("quality").clear();
   part("voice").srcObject = null;
   part("captions").finish();
   notice("");

@@ -14,8 +14,12 @@
 /** @typedef {{type: "turn", turn: number, e2a_ms: number|null, endpoint_ms: number|null, stt_ms: number|null,
  *   llm_ms: number|null, tts_ms: number|null, playout_ms: number|null, stages: Record<string, Span>}} TurnMessage
  *   Times in ms from the caller's last voiced sample; negative = hidden in speech. */
+/** @typedef {{type: "network", rtt_ms: number|null, jitter_ms: number|null, loss_in: number|null,
+ *   loss_out: number|null, buffer_ms: number|null, concealed_ms: number|null, bitrate: number|null,
+ *   bitrate_out: number|null, mouth_to_ear_ms: number|null, path: string|null}} NetworkMessage
+ *   Losses are shares, 0 to 1; bitrates are bits a second. */
 /** @typedef {{type: "ended", reason: string}} EndedMessage */
-/** @typedef {StateMessage|CaptionMessage|HeardMessage|TurnMessage|EndedMessage} Message */
+/** @typedef {StateMessage|CaptionMessage|HeardMessage|TurnMessage|NetworkMessage|EndedMessage} Message */
 
 /** @type {readonly State[]} */
 export const STATES = ["waiting", "listening", "thinking", "speaking", "trouble"];
@@ -66,6 +70,23 @@ const READERS = {
           tts_ms: number(json.tts_ms),
           playout_ms: number(json.playout_ms),
           stages: spans(json.stages),
+        }
+      : null,
+
+  network: ({ network }) =>
+    network !== null && typeof network === "object"
+      ? {
+          type: "network",
+          rtt_ms: number(network.rtt_ms),
+          jitter_ms: number(network.jitter_ms),
+          loss_in: number(network.loss_in),
+          loss_out: number(network.loss_out),
+          buffer_ms: number(network.buffer_ms),
+          concealed_ms: number(network.concealed_ms),
+          bitrate: number(network.bitrate),
+          bitrate_out: number(network.bitrate_out),
+          mouth_to_ear_ms: number(network.mouth_to_ear_ms),
+          path: typeof network.path === "string" ? network.path.slice(0, 40) : null,
         }
       : null,
 
