@@ -1,4 +1,4 @@
-"""Packets that should not be: forged, replayed, unreadable, foreign, huge, too many. They are counted; the call lives."""
+"""Packets that should not be: forged, replayed, foreign, unreadable, huge, too many. They are counted; a call lives."""
 
 from __future__ import annotations
 
