@@ -39,6 +39,7 @@ PURE = {
     "flow/spoken.py",
     "flow/wording.py",
     "dsp/conceal.py",
+    "dsp/loudness.py",
     "rtp/adapt.py",
     "rtp/jitter.py",
     "rtp/steady.py",

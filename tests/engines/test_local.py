@@ -14,6 +14,7 @@ import pytest
 from appliance.bench.utterances import Utterance
 from appliance.bench.words import normalise, word_errors
 from appliance.dsp import soundfile
+from appliance.dsp.loudness import CEILING_DBTP, TARGET_LUFS, loudness, true_peak
 from appliance.dsp.resample import Resampler
 from appliance.engines.local.llama import Llama
 from appliance.engines.local.piper import Piper, speakable
@@ -99,6 +100,15 @@ def test_piper_speaks_a_clause(piper: Piper) -> None:
     assert piper.facts["rate"] == 22_050
     assert 0.4 < len(pcm) / 22_050 < 2.0
     assert dbfs(pcm) > -35
+
+
+def test_every_sentence_of_piper_is_as_loud_as_the_others_and_clips_nowhere(piper: Piper) -> None:
+    texts = ("Of course.", "Yes, parking is free.", "The toilets are along the corridor on the left, next to the lift.")
+    for text in texts:
+        request = Request(id=1, op="synthesise", deadline=0.0, arguments={"text": text}, data=b"")
+        pcm = np.concatenate([np.frombuffer(data, np.int16) for _, data in piper._handle(request)])
+        assert loudness(pcm, piper.facts["rate"]) == pytest.approx(TARGET_LUFS, abs=2.0)
+        assert true_peak(pcm) <= CEILING_DBTP + 0.1
 
 
 def test_piper_tells_when_each_word_has_been_said(piper: Piper, whisper: Whisper) -> None:

@@ -13,14 +13,18 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from piper import AudioChunk, PiperVoice
-from piper.config import PiperConfig
+from piper.config import PiperConfig, SynthesisConfig
 
+from appliance.dsp.loudness import gain_for, levelled
+from appliance.terms.units import Pcm
 from appliance.workers.mailbox import Answer, Mailbox, Request, serve_in_turn
 
 from .threads import Threads, candidates, fastest
 from .timing import GAP, ends
 
 MAX_TEXT = 2000
+AS_IT_IS = SynthesisConfig(normalize_audio=False)
+"""piper would bring each sentence to full scale: a short one sounded up to 8 dB louder than a long one."""
 CEIL = re.compile(rb'\x12(.)([\w/.]{1,120})\x1a.[\w/.]{1,120}"\x04Ceil', re.DOTALL)
 """In an ONNX file, a node of the kind `Ceil`: its output's length and name, its own name, its kind."""
 
@@ -39,8 +43,8 @@ class Piper:
 
         best = Threads(threads) if threads else fastest(candidates(), lambda count: partial(_speak, load(count)))
         self._voice = load(best.count)
+        self._gain_db = gain_for(_speak(self._voice), config.sample_rate)
         self.facts: Mapping[str, Any] = {"rate": config.sample_rate, **best.facts}
-        _speak(self._voice)
 
     def serve(self, mailbox: Mailbox) -> None:
         serve_in_turn(mailbox, self._handle)
@@ -51,13 +55,14 @@ class Piper:
         text = speakable(str(request.arguments.get("text", "")))
         words = self._words(text)
         at, waiting = 0, next(words, None)
-        for chunk in self._voice.synthesize(text, include_alignments=True):
+        for chunk in self._voice.synthesize(text, AS_IT_IS, include_alignments=True):
             said, marks = [], _marks(chunk)
             while waiting is not None and waiting[1] - at < len(marks):
                 said.append([waiting[0], marks[waiting[1] - at]])
                 waiting = next(words, None)
             at += len(chunk.phonemes) + len(GAP)
-            yield {"words": said}, chunk.audio_int16_array.astype("<i2").tobytes()
+            pcm = levelled(chunk.audio_int16_array, self._gain_db, chunk.sample_rate)
+            yield {"words": said}, pcm.astype("<i2").tobytes()
 
     def _words(self, text: str) -> Iterator[tuple[str, int]]:
         """The text's words, each with the index of the phoneme that follows it, a gap between sentences counted."""
@@ -79,9 +84,10 @@ def _session(weights: bytes, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
 
-def _speak(voice: PiperVoice) -> None:
-    for _ in voice.synthesize("We are open, from nine to five."):
-        pass
+def _speak(voice: PiperVoice) -> Pcm:
+    """What a voice is known by: two sentences."""
+    chunks = voice.synthesize("We are open, from nine to five. The lift is on the left.", AS_IT_IS)
+    return np.concatenate([chunk.audio_int16_array for chunk in chunks])
 
 
 def _marks(chunk: AudioChunk) -> list[int]:
