@@ -52,8 +52,9 @@ def at_most(label: str, path: str, bar: float, show: str = "{:.0f} ms", *, scale
     return Figure(label=label, path=path, show=show, bar=text, met=lambda value: value <= bar, scale=scale)
 
 
-def at_least(label: str, path: str, bar: float, show: str) -> Figure:
-    return Figure(label=label, path=path, show=show, bar="≥ " + show.format(bar), met=lambda value: value >= bar)
+def at_least(label: str, path: str, bar: float, show: str, *, scale: float = 1.0) -> Figure:
+    text = "≥ " + show.format(bar)
+    return Figure(label=label, path=path, show=show, bar=text, met=lambda value: value >= bar, scale=scale)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,26 @@ PARTS = tuple(
         ("playout", "… then the door"),
     )
 )
+PERCENT = "{:.1f} %"
+
+
+def stock(path: str, show: str = "{:.0f} ms", scale: float = 1.0) -> Figure:
+    line, figure = path.split("/")
+    return Figure(label="… stock aiortc", path=f"{line}/stock/{figure}", show=show, scale=scale)
+
+
+def on_line(name: str, what: str, most_ms: float, wer: str, most_points: float) -> tuple[Figure, ...]:
+    """A line's rows; `wer`: of what came back, or of what the far end heard."""
+    return (
+        at_most(f"{what}: mouth to ear, there and back", f"{name}/mouth_to_ear_ms", most_ms),
+        stock(f"{name}/mouth_to_ear_ms"),
+        at_least("… of the packets that came, played", f"{name}/played_share", 97, PERCENT, scale=100),
+        stock(f"{name}/played_share", PERCENT, 100),
+        at_most("… words wrong beyond the clean line's", f"{name}/{wer}", most_points, PERCENT, scale=100),
+        stock(f"{name}/{wer}", PERCENT, 100),
+    )
+
+
 QUALITY = (
     Figure(label="asked", path="asked", show=COUNT),
     Figure(label="answered", path="answered", show=COUNT, bar="all"),
@@ -187,6 +208,20 @@ BENCHMARKS = (
         figures=(
             Figure(label="answered", path="answered", show=COUNT),
             at_most("growth of any process after the 10th call", "worst_growth", 5, "{:.1f} %", scale=100),
+        ),
+    ),
+    Benchmark(
+        name="line",
+        command=("bench", "line"),
+        runs=1,
+        figures=(
+            at_most("clean: mouth to ear, there and back", "clean/mouth_to_ear_ms", 90),
+            stock("clean/mouth_to_ear_ms"),
+            *on_line("loss3", "3 % lost, 20 ± 8 ms", 180, "wer_over_clean", 2),
+            *on_line("loss5", "5 % lost, 40 ± 30 ms", 350, "heard_wer_over_clean", 3),
+            at_most("5 packets lost in a row: the delay is back after", "burst/delay_back_s", 5, "{:.1f} s"),
+            at_most("the echo, both ways, of a core", "clean/cpu", 3, PERCENT, scale=100),
+            stock("clean/cpu", PERCENT, 100),
         ),
     ),
     Benchmark(
