@@ -15,6 +15,7 @@ from appliance.control.api import CallsApi
 from appliance.control.book import CallBook
 from appliance.doors.webrtc import WebrtcDoor
 from appliance.engines.contracts import Message
+from appliance.telemetry.metrics import Metrics
 from appliance.terms.clock import SystemClock, rfc3339
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError, EngineError
@@ -50,10 +51,16 @@ class Daemon:
         self._calls = Calls(self._emit)
         self._book = CallBook()
         owner = Owner(token(state))
-        self._door = WebrtcDoor(self._calls.answer, self._calls.admit, self._clock, config.webrtc)
+        self._metrics = Metrics(owner.only)
+        self._door = WebrtcDoor(self._calls.answer, self._calls.admit, self._clock, config.webrtc, self._emit)
         self._web = WebServer(
             business=self._role.business,
-            routes=[*self._door.routes(), *owner.routes(), *CallsApi(self._book, owner.only).routes()],
+            routes=[
+                *self._door.routes(),
+                *owner.routes(),
+                *CallsApi(self._book, owner.only).routes(),
+                *self._metrics.routes(),
+            ],
             missing=self._missing,
             host=config.http.host,
             port=config.http.port,
@@ -63,6 +70,7 @@ class Daemon:
 
     def _emit(self, event: Event) -> None:
         self._book.note(event, rfc3339(self._clock.utc()))
+        self._metrics.note(event)
         self._tell(event)
 
     @property

@@ -27,6 +27,7 @@ from appliance.terms.events import (
     EngineChanged,
     Event,
     FillerSpoken,
+    NetworkMeasured,
     ReplyHeard,
     StateChanged,
     TurnEnded,
@@ -36,7 +37,7 @@ from appliance.terms.events import (
 LATELY = 100
 """The figures are those of so many turns."""
 WORDS = ("transcript", "reply", "text")
-LIVE_ONLY = (Caption, ReplyHeard, StateChanged)
+LIVE_ONLY = (Caption, ReplyHeard, StateChanged, NetworkMeasured)
 """They come many times a second, and are nobody's business but the caller's."""
 
 

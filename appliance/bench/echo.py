@@ -44,7 +44,7 @@ class Ours:
     """Calls as Frontdesk's door takes them."""
 
     def __init__(self) -> None:
-        self.door = WebrtcDoor(self._echo, lambda: lambda: None, SystemClock(), WebrtcConfig())
+        self.door = WebrtcDoor(self._echo, lambda: lambda: None, SystemClock(), WebrtcConfig(), lambda event: None)
         self.heard: list[Pcm] = []
         self._line: WebrtcLine | None = None
         self._steady = Steady(CAPTURE_RATE)

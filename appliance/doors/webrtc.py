@@ -13,6 +13,7 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from appliance.terms.clock import Clock
 from appliance.terms.config import WebrtcConfig
 from appliance.terms.errors import BadInput, Busy, FrontdeskError, NotReady
+from appliance.terms.events import Event
 from appliance.terms.line import COME_BACK_WITHIN_S, COMING_BACK, Line
 
 from . import aiortc_seam, offer
@@ -41,11 +42,14 @@ class WebrtcDoor:
     call gets a new line to that call; its old line, if it still stands, ends as `moved`.
     """
 
-    def __init__(self, answer: Answer, admit: Admit, clock: Clock, config: WebrtcConfig) -> None:
+    def __init__(
+        self, answer: Answer, admit: Admit, clock: Clock, config: WebrtcConfig, emit: Callable[[Event], None]
+    ) -> None:
         """Raises ConfigError where the ICE servers make no sense."""
         self._answer = answer
         self._admit = admit
         self._clock = clock
+        self._emit = emit
         self._ice = Ice(config, clock)
         self._dscp = config.dscp
         self._calls: dict[WebrtcLine, asyncio.Task[None]] = {}
@@ -128,7 +132,7 @@ class WebrtcDoor:
 
     async def _connect(self, sdp: str, call: str | None) -> tuple[WebrtcLine, RTCSessionDescription]:
         peer = RTCPeerConnection(await self._ice.configuration())
-        line = WebrtcLine(peer, self._clock, call)
+        line = WebrtcLine(peer, self._clock, call, self._emit)
         try:
             await peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
             await peer.setLocalDescription(await peer.createAnswer())

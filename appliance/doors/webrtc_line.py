@@ -7,7 +7,7 @@ import json
 import logging
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 from aiortc import MediaStreamTrack, RTCDataChannel, RTCIceCandidate, RTCPeerConnection
@@ -46,12 +46,14 @@ class WebrtcLine:
     rate_out = RATE_OUT
     lead_ms = 60.0
 
-    def __init__(self, peer: RTCPeerConnection, clock: Clock, call: str | None) -> None:
+    def __init__(self, peer: RTCPeerConnection, clock: Clock, call: str | None, emit: Callable[[Event], None]) -> None:
+        """`emit` is told of the network; of the rest tells the conversation."""
         self.call = call or secrets.token_urlsafe(16)
         self.ended = ""
         self.network: Network | None = None
         self._peer = peer
         self._clock = clock
+        self._emit = emit
         self._queue = SpeechQueue(RATE_OUT)
         self._track: asyncio.Future[MediaStreamTrack] = asyncio.get_running_loop().create_future()
         self._channel: RTCDataChannel | None = None
@@ -154,7 +156,9 @@ class WebrtcLine:
             if self.ear is not None and self._tap is not None:
                 self.network = await self._meter.measure(self.ear, self._tap, self._guard)
                 if self.network is not None:
-                    self.tell(NetworkMeasured(call=self.call, network=self.network))
+                    measured = NetworkMeasured(call=self.call, network=self.network)
+                    self.tell(measured)
+                    self._emit(measured)
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio" and not self._track.done():

@@ -1,0 +1,1 @@
+"""What happened, told to the outside; it only listens to events."""

@@ -1,0 +1,130 @@
+"""`GET /metrics`: the device's figures for Prometheus. No words, no caller, no call is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from appliance.terms.events import (
+    CallEnded,
+    CallStarted,
+    EngineChanged,
+    Event,
+    FillerSpoken,
+    Network,
+    NetworkMeasured,
+    TurnEnded,
+)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+TURN_S = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.9, 1.2, 1.5, 2, 3, 5, 10)
+"""A voice's buckets: from what nobody notices to what nobody waits for."""
+NETWORK_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2)
+LOSS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.15, 0.3)
+PARTS = ("e2a", "endpoint", "stt", "llm", "tts", "playout")
+PACKETS = ("lost", "recovered", "late", "refused")
+
+
+class Metrics:
+    """`note` every event; `owner_only` keeps everybody else out."""
+
+    def __init__(self, owner_only: Callable[[Handler], Handler]) -> None:
+        self._owner_only = owner_only
+        self._registry = registry = CollectorRegistry()
+        self._active = Gauge("frontdesk_calls_active", "Calls at the moment", ["door"], registry=registry)
+        self._calls = Counter("frontdesk_calls", "Calls that ended", ["door", "reason"], registry=registry)
+        self._turns = Counter("frontdesk_turns", "Turns that ended", ["door", "interrupted"], registry=registry)
+        self._parts = Histogram(
+            "frontdesk_turn_seconds",
+            "End of speech to reply (e2a), and the parts of it",
+            ["part"],
+            buckets=TURN_S,
+            registry=registry,
+        )
+        self._wasted = Counter("frontdesk_wasted_tokens", "Tokens of replies that were dropped", registry=registry)
+        self._fillers = Counter("frontdesk_fillers", "Fillers and apologies", ["kind"], registry=registry)
+        self._engines = Gauge("frontdesk_engine_ready", "1 while an engine works", ["engine"], registry=registry)
+        self._restarts = Gauge("frontdesk_engine_restarts", "Restarts since the start", ["engine"], registry=registry)
+        self._rtt = Histogram("frontdesk_network_rtt_seconds", "There and back", buckets=NETWORK_S, registry=registry)
+        self._jitter = Histogram(
+            "frontdesk_network_jitter_seconds", "Of the caller's packets", buckets=NETWORK_S, registry=registry
+        )
+        self._wait = Histogram(
+            "frontdesk_network_buffer_seconds", "Waited for missing packets", buckets=NETWORK_S, registry=registry
+        )
+        self._loss = Histogram(
+            "frontdesk_network_loss_ratio",
+            "Share of packets lost in two seconds",
+            ["direction"],
+            buckets=LOSS,
+            registry=registry,
+        )
+        self._bits = Histogram(
+            "frontdesk_network_bitrate_bits",
+            "Bits a second, without headers",
+            ["direction"],
+            buckets=(2e3, 8e3, 12e3, 16e3, 24e3, 32e3, 48e3, 64e3),
+            registry=registry,
+        )
+        self._concealed = Counter("frontdesk_network_concealed_seconds", "Sound made up", registry=registry)
+        self._packets = Counter("frontdesk_network_packets", "Packets by their fate", ["fate"], registry=registry)
+        self._last: dict[str, Network] = {}
+        """Each call's sums as they were noted."""
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/metrics", self._owner_only(self._show))]
+
+    async def _show(self, request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    def note(self, event: Event) -> None:
+        match event:
+            case CallStarted():
+                self._active.labels(event.door).inc()
+            case CallEnded():
+                self._active.labels(event.door).dec()
+                self._calls.labels(event.door, event.reason).inc()
+                self._last.pop(event.call, None)
+            case TurnEnded():
+                self._turn(event)
+            case FillerSpoken():
+                self._fillers.labels("apology" if event.apology else "filler").inc()
+            case EngineChanged():
+                self._engines.labels(event.engine).set(event.ready)
+                self._restarts.labels(event.engine).set(event.restarts)
+            case NetworkMeasured():
+                self._network(event.call, event.network)
+
+    def _turn(self, turn: TurnEnded) -> None:
+        self._turns.labels(turn.door, str(turn.interrupted).lower()).inc()
+        self._wasted.inc(turn.wasted_tokens)
+        for part in PARTS:
+            value = getattr(turn, f"{part}_ms")
+            if value is not None:
+                self._parts.labels(part).observe(value / 1000)
+
+    def _network(self, call: str, network: Network) -> None:
+        for histogram, value in (
+            (self._rtt, network.rtt_ms),
+            (self._jitter, network.jitter_ms),
+            (self._wait, network.buffer_ms),
+        ):
+            if value is not None:
+                histogram.observe(value / 1000)
+        for direction, loss, bits in (
+            ("in", network.loss_in, network.bitrate),
+            ("out", network.loss_out, network.bitrate_out),
+        ):
+            if loss is not None:
+                self._loss.labels(direction).observe(loss)
+            if bits is not None:
+                self._bits.labels(direction).observe(bits)
+        before = self._last.get(call, Network())
+        self._concealed.inc(max(0.0, ((network.concealed_ms or 0.0) - (before.concealed_ms or 0.0)) / 1000))
+        for fate in PACKETS:
+            self._packets.labels(fate).inc(max(0, (getattr(network, fate) or 0) - (getattr(before, fate) or 0)))
+        self._last[call] = network
