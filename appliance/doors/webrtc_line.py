@@ -15,7 +15,7 @@ from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamError
 
 from appliance.terms.clock import Clock
-from appliance.terms.events import Event, Network, NetworkMeasured, as_json
+from appliance.terms.events import Caption, Event, Network, NetworkMeasured, StateChanged, as_json
 from appliance.terms.frame import Frame
 from appliance.terms.units import FRAME_MS, Pcm
 
@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 MAX_UNSENT = 64
 """Events that wait for the data channel to open; older ones give way."""
+MAX_BUFFERED = 64 * 1024
+PASSING = (Caption, NetworkMeasured, StateChanged)
+"""What a page whose line is blocked can do without: more of it comes."""
 MAX_MESSAGE = 1000
 MAX_HEARD = 50
 """A second of sound that waits to be heard; more, and the oldest gives way."""
@@ -105,6 +108,8 @@ class WebrtcLine:
     def tell(self, event: Event) -> None:
         text = json.dumps(as_json(event))
         if self._channel is not None and self._channel.readyState == "open":
+            if self._channel.bufferedAmount > MAX_BUFFERED and isinstance(event, PASSING):
+                return
             with suppress(InvalidStateError, ConnectionError):
                 self._channel.send(text)
         else:
@@ -141,6 +146,8 @@ class WebrtcLine:
     def _put(self, frame: Frame | None) -> None:
         if self._heard.full():
             self._heard.get_nowait()
+            if self.ear is not None:
+                self.ear.counts.dropped += 1
         self._heard.put_nowait(frame)
 
     async def _watch(self) -> None:

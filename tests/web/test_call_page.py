@@ -163,9 +163,13 @@ def test_the_quality_of_the_line_is_shown_with_its_figures(device: Device) -> No
         assert quality.text == "Good line"
         quality.find_element(By.TAG_NAME, "summary").click()
         until(driver, lambda: "host/" in quality.text, 5)
-        figures = dict(zip(*[iter(quality.text.splitlines()[1:])] * 2, strict=True))
-        assert figures["Lost on the way there"] == "0.0 %"
-        assert figures["There and back"].endswith(" ms")
+
+        def figures() -> dict[str, str]:
+            lines = quality.text.splitlines()[1:]
+            return dict(zip(lines[::2], lines[1::2], strict=False))
+
+        until(driver, lambda: figures()["There and back"].endswith(" ms"), 10)  # once both ends have reported
+        assert figures()["Lost on the way there"] == "0.0 %"
         assert driver.execute_script("return document.documentElement.scrollWidth <= innerWidth")
         press(driver, "hangup")
         until(driver, lambda: not quality.is_displayed(), 5)
