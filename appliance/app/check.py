@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from appliance.doors.ice import Ice
+from appliance.terms.clock import SystemClock
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError, FrontdeskError
 from appliance.web.server import PAGES
@@ -42,7 +45,7 @@ def check(path: Path | None, environ: Mapping[str, str]) -> list[Line]:
     wanted = (config.stt.model, config.llm.model, config.tts.voice, SENSE_MODEL)
     lines += [_model(config, name, pattern) for name, pattern in zip(wanted, patterns, strict=True)]
     lines += [_knowledge(config), _port(config), _disk(config), _pages()]
-    return lines
+    return lines + _ice(config)
 
 
 def _model(config: Config, name: str, pattern: str) -> Line:
@@ -77,6 +80,22 @@ def _port(config: Config) -> Line:
             mend="Is Frontdesk running already? Else set http.host or http.port.",
         )
     return Line(what="http", good=True, found=f"{where} is free")
+
+
+def _ice(config: Config) -> list[Line]:
+    try:
+        answering = asyncio.run(Ice(config.webrtc, SystemClock()).answering())
+    except ConfigError as error:
+        return [Line(what="ice servers", good=False, found=problem, mend=error.mend) for problem in error.problems]
+    return [
+        Line(
+            what=url.partition("?")[0],
+            good=answers,
+            found="answers" if answers else "does not answer",
+            mend="" if answers else "Is its address right, and may this device reach it? Calls do without it meanwhile.",
+        )
+        for url, answers in answering.items()
+    ]
 
 
 def _disk(config: Config) -> Line:

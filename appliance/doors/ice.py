@@ -93,10 +93,11 @@ class Ice:
         policy = RTCIceTransportPolicy.RELAY if self._relay_only else RTCIceTransportPolicy.ALL
         return RTCConfiguration(iceServers=list(chosen.values()), iceTransportPolicy=policy)
 
-    async def dead(self) -> list[str]:
-        """The URLs of those that do not answer."""
+    async def answering(self) -> dict[str, bool]:
+        """Does it answer, by each one's URL."""
         urls = [parsed(url) for server in self._servers for url in server.urls]
-        return [url.text for url in urls if not await self._answers(url)]
+        answers = await asyncio.gather(*(self._answers(url) for url in urls))
+        return {url.text: answered for url, answered in zip(urls, answers, strict=True)}
 
     def for_callers(self) -> list[dict[str, Any]]:
         """What browsers may know of it, as `RTCPeerConnection` takes it: nothing with fixed credentials."""

@@ -77,7 +77,7 @@ async def test_a_call_goes_through_the_relay_alone(tmp_path: Path, transport: st
         if access == "secret":
             server = IceServer(urls=[url], secret=SECRET)
         ice = Ice(WebrtcConfig(ice_servers=["stun:127.0.0.1:9", server], relay_only=True), SystemClock())
-        assert await ice.dead() == ["stun:127.0.0.1:9"]
+        assert await ice.answering() == {"stun:127.0.0.1:9": False, url: True}
         caller = RTCPeerConnection(await ice.configuration())
         device = RTCPeerConnection(await ice.configuration())
         heard: list[Frame] = []
