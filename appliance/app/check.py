@@ -92,7 +92,7 @@ def _ice(config: Config) -> list[Line]:
             what=url.partition("?")[0],
             good=answers,
             found="answers" if answers else "does not answer",
-            mend="" if answers else "Is its address right, and may this device reach it? Calls do without it meanwhile.",
+            mend="" if answers else "Is its address right, and may this device reach it? Calls go on without it.",
         )
         for url, answers in answering.items()
     ]

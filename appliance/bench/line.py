@@ -55,7 +55,7 @@ MOST_DELAY_S = 1.5
 LIKE = 0.3
 """Two windows that resemble each other less than that are not the same sound."""
 BACK_WITHIN_MS = 20.0
-BREATHS = 20
+BREATHS = 8
 BROWSER = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),

@@ -19,9 +19,9 @@ from appliance.terms.units import FRAME_MS, Pcm
 LEAST_S, MOST_S = 0.02, 0.2
 """Of the depth."""
 SPARE_S = 0.005
-"""What is left over after each frame at the least, once the line has been known for a while; on an uneven line half of
-its unevenness: in so short a while the worst has not been seen."""
-WATCHED_S = 2.0
+"""What is left over after each frame at the least, once the line has been known for a while; on an uneven line a
+quarter of its unevenness: in so short a while the worst has not been seen."""
+WATCHED_S = 1.0
 """What was left over is looked at for so long."""
 SHORTEST_S, LONGEST_S = 0.0025, 0.0125
 """Of the voice's periods that are taken out."""
@@ -86,7 +86,7 @@ class Steady:
         self._left.append(len(self._pcm) - samples)
         self._drained += 1
         least, most = min(self._left), max(self._left)
-        spare = least - max(int(SPARE_S * self.rate), (most - least) // 2)
+        spare = least - max(int(SPARE_S * self.rate), (most - least) // 4)
         if len(self._left) == self._left.maxlen and spare > int(SHORTEST_S * self.rate):
             self._shorten(spare)
         out, self._pcm = self._pcm[:samples], self._pcm[samples:]
