@@ -177,10 +177,10 @@ async def _wer(
     heard = np.fromfile(folder / "heard.raw", np.int16)
     rates = {}
     for name, recording in (("wer", back), ("heard_wer", heard)):
-        errors = words = 0
+        errors = words = shift = 0
         for utterance, (begin, end) in zip(said, places, strict=True):
             ratio = CAPTURE_RATE / RATE
-            cut = _found(small, round(begin * ratio), round(end * ratio), recording)
+            cut, shift = _found(small, round(begin * ratio), round(end * ratio), recording, shift)
             text = (await recogniser.transcribe(cut)).text if len(cut) else ""
             wrong, total = word_errors(utterance.text, text)
             errors, words = errors + wrong, words + total
@@ -188,16 +188,20 @@ async def _wer(
     return rates
 
 
-def _found(script: Pcm, begin: int, end: int, recording: Pcm) -> Pcm:
-    """Where what the script says there is in a recording of it that began up to 4 s sooner or later."""
+def _found(script: Pcm, begin: int, end: int, recording: Pcm, shift: int) -> tuple[Pcm, int]:
+    """What the script says there, in a recording of it; and by how much it is later there than in the script.
+
+    It is looked for up to 4 s around `shift`, what that was before: what a recogniser is given has no time line, each
+    stall makes it longer and each packet that never comes shorter.
+    """
     slack = int(LEAD_S * CAPTURE_RATE)
-    first = max(0, begin - slack)
-    within = recording[first : end + slack].astype(np.float32)
+    first = max(0, begin + shift - slack)
+    within = recording[first : end + shift + slack].astype(np.float32)
     if len(within) <= end - begin:
-        return recording[:0]
-    lag = int(np.argmax(_correlation(script[begin:end].astype(np.float32), within)))
+        return recording[:0], shift
+    at = first + int(np.argmax(_correlation(script[begin:end].astype(np.float32), within)))
     margin = int(0.2 * CAPTURE_RATE)
-    return recording[max(0, first + lag - margin) : first + lag + end - begin + margin]
+    return recording[max(0, at - margin) : at + end - begin + margin], at - begin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
