@@ -47,11 +47,21 @@ PURE = {
     "doors/queue.py",
     "doors/rate.py",
     "doors/tickets.py",
+    "doors/sip/address.py",
+    "doors/sip/callers.py",
+    "doors/sip/digest.py",
+    "doors/sip/hours.py",
+    "doors/sip/options.py",
+    "doors/sip/quality.py",
+    "doors/sip/trace.py",
+    "doors/sip/watch.py",
     "bench/words.py",
 }
 IMPURE_MODULES = {"asyncio", "socket", "threading", "time", "random", "subprocess", "multiprocessing", "datetime"}
 WORKER_ONLY = {"ctranslate2", "faster_whisper", "llama_cpp", "piper"}
 """Inference libraries: only what a worker runs may import them, or the main process would grow by hundreds of MB."""
+PHONE_ONLY = {"stack.py", "leg.py", "native.py"}
+"""What the SIP worker runs: baresip brings OpenSSL 1.1 and threads of its own, which piper's process must never see."""
 MAX_LINES = 500
 
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -105,6 +115,12 @@ def test_only_workers_load_inference_libraries(path: Path) -> None:
     local = path.is_relative_to(ROOT / "engines" / "local") and path.stem != "proxy"
     roots = {module.split(".")[0] for module in imports(path)}
     assert local or not roots & WORKER_ONLY
+
+
+@pytest.mark.parametrize("path", MODULES, ids=NAMES)
+def test_only_the_phones_worker_loads_baresip(path: Path) -> None:
+    ours = path.parent.name == "sip" and path.name in PHONE_ONLY
+    assert ours or "baresip" not in {module.split(".")[0] for module in imports(path)}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=NAMES)

@@ -43,7 +43,8 @@ class _Open:
 class Mailbox:
     """A thread reads the socket; the engine takes requests and answers them from its own thread.
 
-    At most `capacity` requests wait: one more is refused as `full`.
+    At most `capacity` requests wait: one more is refused as `full`, and a note (a request of id 0, whose answers go
+    nowhere) is dropped and counted.
     """
 
     def __init__(self, connection: socket.socket, capacity: int = 32) -> None:
@@ -56,6 +57,7 @@ class Mailbox:
         """Guards all of this, and is told of every message."""
         self._fresh = False
         self._closed = False
+        self.dropped = 0
         self._step_began: float | None = None
         """Since when the engine has been at work without taking, resting or sending; None while it waits."""
         self._sending = threading.Lock()
@@ -131,6 +133,8 @@ class Mailbox:
         self._send(Message(kind=kind, meta=meta))
 
     def _finish(self, request: Request, kind: Kind, meta: Mapping[str, Any]) -> None:
+        if not request.id:
+            return
         with self._news:
             self._open.pop(request.id, None)
         self._send(Message(kind=kind, request=request.id, meta=meta))
@@ -164,6 +168,10 @@ class Mailbox:
                 case Kind.REQUEST if not full:
                     self._open[message.request] = _Open()
                     self._requests.append(_request(message))
+                case Kind.NOTE if not full:
+                    self._requests.append(_request(message))
+                case Kind.NOTE:
+                    self.dropped += 1
             step_s = 0.0 if self._step_began is None else time.monotonic() - self._step_began
             self._fresh = True
             self._news.notify_all()

@@ -53,7 +53,8 @@ class Worker:
     """One engine's process: started, restarted with back-off while calls go on, stopped.
 
     `stream` sends a request and yields its parts; at most `max_pending` are in flight, one more raises EngineFull.
-    `nice` (0 to 19) says which worker gives way to which when all want the processor.
+    `nice` (0 to 19) says which worker gives way to which when all want the processor; `mend` what a person can do where
+    it cannot start.
     A request whose worker dies before its first part is sent once more to the next one.
     """
 
@@ -66,6 +67,7 @@ class Worker:
         emit: Callable[[EngineChanged], None],
         max_pending: int = 16,
         nice: int = 0,
+        mend: str = "Is its model whole, and of the right kind? frontdesk models verify",
     ) -> None:
         self.name = name
         self.restarts = 0
@@ -79,6 +81,7 @@ class Worker:
         self._emit = emit
         self._max_pending = max_pending
         self._nice = nice
+        self._mend = mend
         self._pending: dict[int, _Pending] = {}
         self._ids = itertools.count(1)
         self._ready = asyncio.Event()
@@ -124,8 +127,11 @@ class Worker:
                 for wait in waits:
                     wait.cancel()
         if not self.is_ready:
-            mend = "Is its model whole, and of the right kind? frontdesk models verify"
-            raise EngineDown(f"{self.name} is not ready: {self.failure or 'still starting'}", mend=mend)
+            raise EngineDown(f"{self.name} is not ready: {self.failure or 'still starting'}", mend=self._mend)
+
+    def note(self, op: str, arguments: Mapping[str, Any], data: bytes = b"") -> None:
+        """Tell it something that needs no answer; a worker that is not there never hears it."""
+        self._send(Message(kind=Kind.NOTE, meta={"op": op, **arguments}, data=data))
 
     async def stream(
         self, op: str, arguments: Mapping[str, Any], data: bytes = b"", *, deadline_s: float

@@ -6,7 +6,7 @@
     └────────────┴──────┴─────────────┴─────────────┴──────────────┴───────┘
 
 Integers are big-endian. `data` carries PCM as raw little-endian int16, or nothing. Requests are numbered by the parent,
-from 1; messages of the worker itself (HELLO, READY, FAILED) carry 0.
+from 1; what is no part of a request (HELLO, READY, FAILED, NOTE …) carries 0.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Kind(IntEnum):
     TAKEN = 9  # parent → worker: one more part was taken; an engine may wait for it before it makes the next
     PING = 10  # parent → worker: are you there?
     PONG = 11  # worker → parent: yes; meta says for how long the engine has been at one step, `step_s`
+    NOTE = 12  # parent → worker: as a request, but nobody waits for an answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
