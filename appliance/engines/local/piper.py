@@ -86,7 +86,9 @@ def _session(weights: bytes, threads: int) -> onnxruntime.InferenceSession:
 
 def _speak(voice: PiperVoice) -> Pcm:
     """What a voice is known by: sentences of several lengths, for it says no two of them equally loud."""
-    chunks = voice.synthesize("We are open, from nine to five. The lift is on the left. Thank you. Yes, it is.", AS_IT_IS)
+    chunks = voice.synthesize(
+        "We are open, from nine to five. The lift is on the left. Thank you. Yes, it is.", AS_IT_IS
+    )
     return np.concatenate([chunk.audio_int16_array for chunk in chunks])
 
 
