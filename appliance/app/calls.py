@@ -12,6 +12,8 @@ from appliance.doors.webrtc import Release
 from appliance.flow.agent import Memory
 from appliance.flow.conversation import Conversation
 from appliance.flow.desk import Desk
+from appliance.flow.phrases import render
+from appliance.flow.playout import Playout
 from appliance.terms.errors import Busy, EngineError, NotReady
 from appliance.terms.events import Event
 from appliance.terms.line import COME_BACK_WITHIN_S, COMING_BACK, Line
@@ -59,7 +61,8 @@ class Calls:
         """Hold a whole conversation; one that was lost before goes on where it was."""
         assert self._desk is not None, "admit comes before answer"
         desk = self._desk
-        conversation = Conversation(line, desk, self._emit, self._recall(line.call))
+        opening = await render(desk.engines.tts, line.opening) if line.opening else None
+        conversation = Conversation(line, desk, self._emit, self._recall(line.call), opening)
         self._held.add(conversation)
         try:
             await conversation.run()
@@ -69,6 +72,16 @@ class Calls:
             asyncio.get_running_loop().call_later(TIDY_AFTER_S, gc.collect)
             if line.ended in COMING_BACK:
                 self._remember(line.call, conversation.memory, desk)
+
+    async def speak(self, line: Line, words: str) -> None:
+        """Say something to a line that has no conversation. Raises NotReady or EngineError."""
+        if self._desk is None:
+            raise NotReady(self._why_closed)
+        tts, playout = self._desk.engines.tts, Playout(line, self._desk.clock)
+        playout.begin(tts.rate)
+        async for sound in tts.synthesise(words):
+            await playout.play(sound)
+        await playout.drain()
 
     def standing_still(self, now: float) -> bool:
         """Has a call heard nothing for longer than its door would wait? That would be a bug of ours."""

@@ -23,6 +23,9 @@ class FileLine:
     call = "file"
     door = "file"
     lead_ms = 60.0
+    caller = ""
+    opening = ""
+    held = False
 
     def __init__(self, pcm: Pcm, rate_out: int, clock: Clock, *, lead_in_ms: int = LEAD_IN_MS) -> None:
         self.rate_out = rate_out

@@ -48,6 +48,9 @@ class WebrtcLine:
     door = "webrtc"
     rate_out = RATE_OUT
     lead_ms = 60.0
+    caller = ""
+    opening = ""
+    held = False
 
     def __init__(self, peer: RTCPeerConnection, clock: Clock, call: str | None, emit: Callable[[Event], None]) -> None:
         """`emit` is told of the network; of the rest tells the conversation."""

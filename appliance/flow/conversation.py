@@ -63,16 +63,20 @@ MAX_TURN_S = 60.0
 CUT_IN_S = 0.6
 """A caller who speaks so soon after a reply began was not done."""
 SENTENCE_ENDS = (".", "!", "?", "…")
+Emit = Callable[[Event], None]
 
 
 class Conversation:
     """Runs until the line ends. Every event goes to `emit` and to the line itself.
 
-    With the `memory` of a call that was lost, it goes on where that one was.
+    With the `memory` of a call that was lost, it goes on where that one was; `opening` is said instead of the greeting.
     """
 
-    def __init__(self, line: Line, desk: Desk, emit: Callable[[Event], None], memory: Memory | None = None) -> None:
+    def __init__(
+        self, line: Line, desk: Desk, emit: Emit, memory: Memory | None = None, opening: Phrase | None = None
+    ) -> None:
         self.memory = memory or Memory()
+        self._hello = desk.phrases.back if memory else opening or desk.phrases.greeting
         self._resumed = memory is not None
         self._line = line
         self._desk = desk
@@ -106,25 +110,21 @@ class Conversation:
     async def run(self, *, greet: bool = True) -> None:
         """The whole call."""
         began = self._clock.now()
-        self._emit(CallStarted(call=self._line.call, door=self._line.door, resumed=self._resumed))
+        line = self._line
+        self._emit(CallStarted(call=line.call, door=line.door, resumed=self._resumed, caller=line.caller))
         self._spawn(self._prepare())  # while the greeting is heard
-        hello = self._desk.phrases.back if self._resumed else self._desk.phrases.greeting
         try:
-            if greet and hello is not None:
-                self._talk(self._say(hello, turn=0))
-            async for frame in self._line.frames():
+            if greet and self._hello is not None:
+                self._talk(self._say(self._hello, turn=0))
+            async for frame in line.frames():
                 self._hear(frame)
         finally:
             await self._close()
-            self._emit(
-                CallEnded(
-                    call=self._line.call,
-                    door=self._line.door,
-                    reason=self._line.ended or "stopped",
-                    duration_s=round(self._clock.now() - began, 3),
-                    turns=self.memory.turns,
-                )
+            reason, duration_s = line.ended or "stopped", round(self._clock.now() - began, 3)
+            ended = CallEnded(
+                call=line.call, door=line.door, reason=reason, duration_s=duration_s, turns=self.memory.turns
             )
+            self._emit(ended)
 
     def ask(self, words: str) -> None:
         """A turn that was typed instead of spoken."""
@@ -258,7 +258,7 @@ class Conversation:
             await self._agent.hear(words)
 
     def _mind_silence(self, now: float) -> None:
-        if not self.idle:
+        if self._line.held or not self.idle:
             self._silence.broken(now, by_caller=self._turns.floor is not Floor.QUIET)
         elif (step := self._silence.kept(now)) is Step.ASK:
             self._talk(self._say(self._desk.phrases.still_there, turn=0))

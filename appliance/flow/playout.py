@@ -129,7 +129,7 @@ class Playout:
         """Give the line all but an incomplete frame; the `last` one is given as it is."""
         self._pcm = np.concatenate([self._pcm, pcm])
         while self._waiting >= self._frame or (last and self._waiting):
-            while self._held or self._line.queued_ms >= self._line.lead_ms:  # noqa: ASYNC110 - the door tells nobody
+            while self._held or self._line.held or self._line.queued_ms >= self._line.lead_ms:  # noqa: ASYNC110 - the door tells nobody
                 await asyncio.sleep(POLL_S)
             at = self._next - self._first
             frame = self._pcm[at : at + self._frame]

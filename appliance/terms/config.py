@@ -6,13 +6,15 @@ Plain dataclasses; `app.settings` fills them from the file and the environment a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le, Len
 
 Name = Annotated[str, Len(1, 200)]
 Threads = Annotated[int, Ge(0), Le(64)]
 """0: as many as the engine finds best at its first start on this machine."""
+Transport = Literal["udp", "tcp", "tls"]
+Encryption = Literal["off", "optional", "mandatory"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,69 @@ class WebrtcConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SipAccount:
+    """One identity at a PBX or a provider."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    user: Name
+    domain: Name
+    """Where it is registered, with a port where that is not 5060: `pbx.example:5070`."""
+    password: str = field(default="", repr=False)
+    auth_user: str = ""
+    """The name of the digest credentials, where it is not `user`."""
+    proxy: str = ""
+    """Where requests are sent, where that is not the domain: `sip.provider.example:5061`."""
+    transport: Transport = "udp"
+    expires: Annotated[int, Ge(0), Le(86400)] = 300
+    """How long a registration lasts, in seconds; 0: no registration, a trunk by address."""
+    encryption: Encryption = "off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SipConfig:
+    """The phone. Patterns are a number or `user@host`, with `*` for anything."""
+
+    enabled: bool = False
+    listen: Name = "127.0.0.1:5060"
+    """Address and port; TLS listens on the next port."""
+    accounts: Annotated[list[SipAccount], Len(0, 16)] = field(default_factory=list)
+    direct: Literal["auto", "on", "off"] = "auto"
+    """Take calls to the device's own address; `auto`: where there is no account."""
+    password: str = field(default="", repr=False)
+    """What direct callers must know (digest, user `frontdesk`); empty: nothing."""
+    encryption: Encryption = "off"
+    """SRTP of direct calls, agreed on by SDES."""
+    codecs: Annotated[list[Literal["opus", "g722", "pcmu", "pcma"]], Len(1, 4)] = field(
+        default_factory=lambda: ["opus", "g722", "pcma", "pcmu"]
+    )
+    """The best first."""
+    ring_s: Annotated[float, Ge(0), Le(60)] = 0.0
+    hours: str = ""
+    """When calls are answered, by the device's clock: `Mo-Fr 08:00-18:00, Sa 09:00-12:00`; empty: always."""
+    allow: list[Name] = field(default_factory=list)
+    """Who may call; empty: everybody who is not denied."""
+    deny: list[Name] = field(default_factory=list)
+    anonymous: bool = True
+    """Callers who hide their number are answered."""
+    dial: list[Name] = field(default_factory=list)
+    """What may be called, and where callers may be transferred: numbers at our accounts' domains, or `user@host`;
+    empty: nothing."""
+    keys: dict[Annotated[str, Len(1, 1)], Name] = field(default_factory=dict)
+    """Where a key sends the caller: `"0" = "100"`."""
+    trusted: list[Name] = field(default_factory=list)
+    """Addresses and networks that are never banned: a PBX without an account, a trunk."""
+    rtp_ports: str = "16384-16583"
+    rtp_timeout_s: Annotated[int, Ge(0), Le(3600)] = 30
+    """A call from which nothing comes for so long is over; 0: never."""
+    dscp: Annotated[int, Ge(0), Le(63)] = 46
+    ca: str = ""
+    """The certificates (PEM) that TLS servers are checked against; empty: the system's."""
+    certificate: str = ""
+    """The device's own, with its key (PEM), for callers over TLS; empty: none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     http: HttpConfig = field(default_factory=HttpConfig)
     models: ModelsConfig = field(default_factory=ModelsConfig)
@@ -120,3 +185,4 @@ class Config:
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     turns: TurnsConfig = field(default_factory=TurnsConfig)
     webrtc: WebrtcConfig = field(default_factory=WebrtcConfig)
+    sip: SipConfig = field(default_factory=SipConfig)

@@ -28,6 +28,8 @@ class CallStarted:
     door: str
     resumed: bool = False
     """The caller was lost, and is back."""
+    caller: str = ""
+    """Who is at the other end, as far as the door knows: a number, `user@host`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,64 @@ class CallEnded:
     reason: str
     duration_s: float
     turns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPlaced:
+    """A call of ours gets on: `dialling`, `ringing`, `answered`, or it came to nothing: `busy`, `declined`,
+    `no answer`, `failed`. Once it is answered, it starts as any other."""
+
+    call: str
+    door: str
+    to: str
+    progress: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRefused:
+    """Somebody called and was not answered."""
+
+    door: str
+    caller: str
+    why: str
+    """`busy`, `closed`, `denied`, `anonymous`, …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPressed:
+    """The caller pressed a key of the phone."""
+
+    call: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTransferred:
+    """The caller was handed on, or could not be (`why`)."""
+
+    call: str
+    to: str
+    done: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChanged:
+    """An account of the phone is registered, or no longer."""
+
+    account: str
+    registered: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceBanned:
+    """An address knocked too often: nothing that comes from it is read for a while."""
+
+    source: str
+    banned: int
+    """How many addresses are banned now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +265,12 @@ Event = (
     | EngineChanged
     | TurnEnded
     | NetworkMeasured
+    | CallPlaced
+    | CallRefused
+    | CallTransferred
+    | KeyPressed
+    | AccountChanged
+    | SourceBanned
 )
 
 NAMES: dict[type, str] = {
@@ -218,6 +284,12 @@ NAMES: dict[type, str] = {
     EngineChanged: "engine",
     TurnEnded: "turn",
     NetworkMeasured: "network",
+    CallPlaced: "call.placed",
+    CallRefused: "call.refused",
+    CallTransferred: "call.transferred",
+    KeyPressed: "key",
+    AccountChanged: "account",
+    SourceBanned: "banned",
 }
 
 

@@ -24,9 +24,16 @@ class Line(Protocol):
     call: str
     """Id of the call, unguessable."""
     door: str
-    """`webrtc`, `file`, …"""
+    """`webrtc`, `sip`, `file`, …"""
+    caller: str
+    """Who is at the other end, as far as the door knows; empty where it does not."""
+    opening: str
+    """What the agent says first, instead of its greeting; empty: the greeting."""
+    held: bool
+    """The other side put us on hold: nobody hears us."""
     ended: str
-    """Why it ended: `hangup`, `lost`, `moved` (its caller goes on over another line), `stopped`; empty until then."""
+    """Why it ended: `hangup`, `lost`, `moved` (its caller goes on over another line), `transferred`, `stopped`; empty
+    until then."""
     rate_out: int
     """The rate in Hz that `play` takes."""
     network: Network | None
