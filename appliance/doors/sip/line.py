@@ -1,0 +1,120 @@
+"""One phone call as a line: its sound comes and goes through the SIP worker."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from appliance.terms.clock import Clock
+from appliance.terms.events import Event, Network
+from appliance.terms.frame import Frame
+from appliance.terms.units import FRAME_MS, FRAME_SAMPLES, Pcm
+
+from .quality import Quality
+
+RATE_OUT = 24_000
+"""What the SIP worker takes; it resamples to the rate that the call has."""
+MAX_HEARD = 50
+"""A second of sound that waits to be heard; more, and the oldest gives way."""
+HELD_FRAME = np.zeros(FRAME_SAMPLES, np.int16)
+
+
+class Note(Protocol):
+    """Tell the worker something that it does not answer."""
+
+    def __call__(self, op: str, arguments: Mapping[str, Any], data: bytes = b"") -> None: ...
+
+
+class SipLine:
+    """A caller on the phone. Its frames end when one of both hangs up.
+
+    While the other side holds us, nothing of what comes is heard (it would be the PBX's music), and time goes on.
+    """
+
+    door = "sip"
+    rate_out = RATE_OUT
+    lead_ms = 120.0
+    """The worker tells every 20 ms how much was played, and asks the main process for nothing."""
+
+    def __init__(self, leg: int, note: Note, clock: Clock, *, caller: str, opening: str = "") -> None:
+        """`leg`: the worker's number of the call; `opening`: what the agent says first, where it is no greeting."""
+        self.call = secrets.token_urlsafe(16)
+        self.ended = ""
+        self.network: Network | None = None
+        self.caller = caller
+        self.opening = opening
+        self.held = False
+        self.leg = leg
+        self.dropped = 0
+        self.quality = Quality()
+        self._note = note
+        self._clock = clock
+        self._heard: asyncio.Queue[Frame | None] = asyncio.Queue(MAX_HEARD)
+        self._given = 0
+        self._played = 0
+        self._time: asyncio.Task[None] | None = None
+
+    async def frames(self) -> AsyncIterator[Frame]:
+        while (frame := await self._heard.get()) is not None:
+            yield frame
+
+    def play(self, pcm: Pcm) -> None:
+        self._given += len(pcm)
+        self._note("play", {"call": self.leg}, pcm.astype("<i2").tobytes())
+
+    def flush(self) -> None:
+        self._given = self._played
+        self._note("flush", {"call": self.leg})
+
+    @property
+    def queued_ms(self) -> float:
+        return max(0, self._given - self._played) * 1000.0 / RATE_OUT
+
+    @property
+    def played_samples(self) -> int:
+        return self._played
+
+    def tell(self, event: Event) -> None:
+        """A phone has no screen."""
+
+    def hang_up(self, reason: str) -> None:
+        if not self.ended:
+            self.ended = reason
+            self._hold_time(on=False)
+            self._put(None)
+
+    def sound(self, pcm: Pcm, played: int) -> None:
+        """The worker has something: (n,) int16 at 16 kHz in whole frames, and how much of ours was played so far."""
+        self._played = max(self._played, played)
+        self._given = max(self._given, self._played)
+        now = self._clock.now()
+        if not self.held:
+            for frame in pcm.reshape(-1, FRAME_SAMPLES):
+                self._put(Frame(pcm=frame, at=now))
+
+    def hold(self, *, on: bool) -> None:
+        """The other side holds us, or takes us back."""
+        self.held = on
+        self._hold_time(on=on)
+
+    def _hold_time(self, *, on: bool) -> None:
+        if self._time is not None:
+            self._time.cancel()
+            self._time = None
+        if on:
+            self._time = asyncio.create_task(self._pass_time())
+
+    async def _pass_time(self) -> None:
+        while True:
+            await asyncio.sleep(FRAME_MS / 1000)
+            self._put(Frame(pcm=HELD_FRAME, at=self._clock.now(), made_up=True))
+
+    def _put(self, frame: Frame | None) -> None:
+        if self._heard.full():
+            self._heard.get_nowait()
+            self.dropped += 1
+        self._heard.put_nowait(frame)
