@@ -21,6 +21,7 @@ from . import bench, calls_cli, models, settings
 from .ask import ask as ask_once
 from .check import check as check_all
 from .daemon import run as run_daemon
+from .dial import dial as dial_out
 from .places import state_dir
 from .systemd import Systemd
 from .terminal import open_terminal
@@ -87,6 +88,20 @@ def ask(
     _print_turn(turn)
     if as_json:
         print(json.dumps(turn))
+
+
+@app.command()
+def dial(
+    to: Annotated[str, typer.Argument(metavar="NUMBER|sip:…", help="Whom; sip.dial must allow it.")],
+    say: Annotated[str, typer.Option("--say", help="What the agent says first.")],
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Let the device that runs here call somebody and talk to them. Ends with the call."""
+    call = asyncio.run(dial_out(config, to, say, lambda line: print(line, flush=True)))
+    if as_json:
+        print(json.dumps(call))
+    raise typer.Exit(0 if call["placed"] == "answered" else 1)
 
 
 @app.command()

@@ -27,6 +27,7 @@ from appliance.web.server import WebServer
 from .calls import Calls
 from .desk import Role, open_desk, role
 from .engines import EngineRoom
+from .phone import open_phone
 from .settings import changed
 from .systemd import Systemd
 
@@ -52,13 +53,14 @@ class Daemon:
         self._book = CallBook()
         owner = Owner(token(state))
         self._metrics = Metrics(owner.only)
+        self._phone = open_phone(config, self._calls, self._clock, self._emit)
         self._door = WebrtcDoor(self._calls.answer, self._calls.admit, self._clock, config.webrtc, self._emit)
         self._web = WebServer(
             business=self._role.business,
             routes=[
                 *self._door.routes(),
                 *owner.routes(),
-                *CallsApi(self._book, owner.only).routes(),
+                *CallsApi(self._book, owner.only, self._phone).routes(),
                 *self._metrics.routes(),
             ],
             missing=self._missing,
@@ -83,6 +85,8 @@ class Daemon:
         await self._web.start()
         await self._room.start(READY_WITHIN_S)
         await self._open(self._config, self._role)
+        if self._phone is not None:
+            await self._phone.start()
         gc.collect()
         gc.freeze()  # a collection looks only at what came since: 2 ms instead of 70, in which no call hears anything
 
@@ -120,6 +124,8 @@ class Daemon:
 
     async def stop(self) -> None:
         await self._door.close()
+        if self._phone is not None:
+            await self._phone.close()
         await self._calls.close()
         await self._web.stop()
         await self._room.stop()

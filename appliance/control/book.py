@@ -7,18 +7,38 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
-from appliance.terms.events import CallEnded, CallStarted, EngineChanged, Event, StateChanged, TurnEnded, as_json
+from appliance.terms.events import (
+    AccountChanged,
+    CallEnded,
+    CallPlaced,
+    CallRefused,
+    CallStarted,
+    CallTransferred,
+    EngineChanged,
+    Event,
+    KeyPressed,
+    SourceBanned,
+    StateChanged,
+    TurnEnded,
+    as_json,
+)
 
 CALLS = 200
 TURNS = 200
 """Of a call so many are kept, the last ones."""
+KEYS = 100
+CAME_TO_NOTHING = ("busy", "declined", "no answer", "failed")
 
 
 @dataclass(slots=True)
 class _Call:
     door: str
     started: str
+    caller: str = ""
     state: str = "waiting"
+    placed: CallPlaced | None = None
+    keys: str = ""
+    transferred: str = ""
     ended: CallEnded | None = None
     turns: list[dict[str, Any]] = field(default_factory=list)
 
@@ -27,13 +47,22 @@ class _Call:
         return {
             "call": call,
             "door": self.door,
+            "caller": self.caller or None,
             "started": self.started,
-            "state": self.state if self.ended is None else "ended",
+            "state": self._state(),
             "reason": self.ended.reason if self.ended else None,
+            "placed": self.placed.progress if self.placed else None,
+            "why": (self.placed.why or None) if self.placed else None,
+            "keys": self.keys,
+            "transferred": self.transferred or None,
             "duration_s": self.ended.duration_s if self.ended else None,
             "turns": self.turns[-1]["turn"] if self.turns else 0,
             "p50_ms": round(statistics.median(waits), 1) if waits else None,
         }
+
+    def _state(self) -> str:
+        over = self.placed is not None and self.placed.progress in CAME_TO_NOTHING
+        return "ended" if self.ended is not None or over else self.state
 
 
 class CallBook:
@@ -44,22 +73,32 @@ class CallBook:
 
     def note(self, event: Event, now: str) -> None:
         """`now`: RFC 3339, UTC."""
-        if isinstance(event, EngineChanged):
+        if isinstance(event, EngineChanged | CallRefused | AccountChanged | SourceBanned):
             return
-        if isinstance(event, CallStarted):
-            known = self._calls.setdefault(event.call, _Call(door=event.door, started=now))
-            known.ended = None
-            self._calls.move_to_end(event.call)
-            if len(self._calls) > CALLS:
-                self._calls.popitem(last=False)
+        if isinstance(event, CallStarted | CallPlaced):
+            self._begin(event, now)
         elif (call := self._calls.get(event.call)) is not None:
             match event:
                 case CallEnded():
                     call.ended = event
+                case KeyPressed():
+                    call.keys = (call.keys + event.key)[-KEYS:]
+                case CallTransferred(done=True):
+                    call.transferred = event.to
                 case StateChanged():
                     call.state = event.state
                 case TurnEnded():
                     call.turns = [*call.turns[1 - TURNS :], as_json(event)]
+
+    def _begin(self, event: CallStarted | CallPlaced, now: str) -> None:
+        call = self._calls.setdefault(event.call, _Call(door=event.door, started=now))
+        if isinstance(event, CallPlaced):
+            call.caller, call.placed = event.to, event
+        else:
+            call.caller, call.ended = event.caller or call.caller, None
+        self._calls.move_to_end(event.call)
+        if len(self._calls) > CALLS:
+            self._calls.popitem(last=False)
 
     def calls(self) -> list[dict[str, Any]]:
         """A summary of each, the newest first."""

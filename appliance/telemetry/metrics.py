@@ -9,13 +9,18 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from appliance.terms.events import (
+    AccountChanged,
     CallEnded,
+    CallPlaced,
+    CallRefused,
     CallStarted,
+    CallTransferred,
     EngineChanged,
     Event,
     FillerSpoken,
     Network,
     NetworkMeasured,
+    SourceBanned,
     TurnEnded,
 )
 
@@ -26,6 +31,7 @@ TURN_S = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.9, 1.2, 1.5, 2, 3, 5, 10)
 NETWORK_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2)
 LOSS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.15, 0.3)
 PARTS = ("e2a", "endpoint", "stt", "llm", "tts", "playout")
+SETTLED = ("answered", "busy", "declined", "no answer", "failed")
 PACKETS = ("lost", "recovered", "late", "refused")
 
 
@@ -72,6 +78,11 @@ class Metrics:
         )
         self._concealed = Counter("frontdesk_network_concealed_seconds", "Sound made up", registry=registry)
         self._packets = Counter("frontdesk_network_packets", "Packets by their fate", ["fate"], registry=registry)
+        self._refused = Counter("frontdesk_calls_refused", "Calls not answered", ["door", "why"], registry=registry)
+        self._placed = Counter("frontdesk_calls_placed", "Calls of ours, by their end", ["progress"], registry=registry)
+        self._transfers = Counter("frontdesk_transfers", "Callers handed on", ["done"], registry=registry)
+        self._accounts = Gauge("frontdesk_account_registered", "1 while it is", ["account"], registry=registry)
+        self._bans = Counter("frontdesk_sources_banned", "Addresses that knocked too often", registry=registry)
         self._last: dict[str, Network] = {}
         """Each call's sums as they were noted."""
 
@@ -98,6 +109,21 @@ class Metrics:
                 self._restarts.labels(event.engine).set(event.restarts)
             case NetworkMeasured():
                 self._network(event.call, event.network)
+            case _:
+                self._phone(event)
+
+    def _phone(self, event: Event) -> None:
+        match event:
+            case CallRefused():
+                self._refused.labels(event.door, event.why).inc()
+            case CallPlaced() if event.progress in SETTLED:
+                self._placed.labels(event.progress).inc()
+            case CallTransferred():
+                self._transfers.labels(str(event.done).lower()).inc()
+            case AccountChanged():
+                self._accounts.labels(event.account).set(event.registered)
+            case SourceBanned():
+                self._bans.inc()
 
     def _turn(self, turn: TurnEnded) -> None:
         self._turns.labels(turn.door, str(turn.interrupted).lower()).inc()
