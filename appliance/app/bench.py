@@ -19,6 +19,7 @@ from appliance.bench import calls as calls_bench
 from appliance.bench import line as line_bench
 from appliance.bench import llm as llm_bench
 from appliance.bench import overlap as overlap_bench
+from appliance.bench import phone as phone_bench
 from appliance.bench import stt as stt_bench
 from appliance.bench import survive as survive_bench
 from appliance.bench import tts as tts_bench
@@ -189,6 +190,23 @@ def line(
     _show(table, {}, as_json=False)
     if as_json:
         print(json.dumps(result))
+
+
+@app.command()
+def phone(
+    folder: Annotated[Path | None, typer.Option("--utterances", help="The folder of utterances.toml.")] = None,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """What callers on the phone notice, and what the phone stands; needs sipp (Debian: sip-tester)."""
+    worker = stt_worker(settings.load(config, os.environ), _tuning(), emit=lambda event: None)
+
+    async def measure() -> dict[str, Any]:
+        async with _ready(worker):
+            line = await phone_bench.bad_line(folder or utterances.default_folder(), LocalRecogniser(worker))
+        return {"line": line, **await phone_bench.measure(folder or utterances.default_folder(), tell=_progress)}
+
+    _show(None, asyncio.run(measure()), as_json)
 
 
 @asynccontextmanager

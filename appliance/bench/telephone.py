@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 import re
 import secrets
 import struct
@@ -27,6 +28,7 @@ FRAME = RATE * FRAME_MS // 1000
 CODECS = {"audio/pcmu": (0, "PCMU/8000"), "audio/pcma": (8, "PCMA/8000"), "audio/g722": (9, "G722/8000")}
 KEY_TYPE = 101
 KEYS = "0123456789*#ABCD"
+SEED = 7
 KEY_PACKETS, KEY_PAUSE_S = 6, 0.12
 RESEND_S = (0.5, 1.0, 2.0, 4.0)
 ANSWER_WITHIN_S = 70.0
@@ -60,10 +62,20 @@ class Refused(Exception):
 
 
 class Telephone:
-    """`address` is its own, of loopback; `await open()` first, `close()` at last."""
+    """`address` is its own, of loopback; `await open()` first, `close()` at last.
+
+    Of what it says a share of `loss` is lost, and each packet comes up to `jitter_ms` later, at random (seeded).
+    """
 
     def __init__(
-        self, address: str = "127.0.0.1", *, user: str = "tester", password: str = "", codec: str = "audio/pcmu"
+        self,
+        address: str = "127.0.0.1",
+        *,
+        user: str = "tester",
+        password: str = "",
+        codec: str = "audio/pcmu",
+        loss: float = 0.0,
+        jitter_ms: float = 0.0,
     ) -> None:
         self.user = user
         self.ended = asyncio.Event()
@@ -101,6 +113,7 @@ class Telephone:
         """The other side as our `To` names it, where it called us."""
         self._sequence = 0
         self._responses: asyncio.Queue[Message] = asyncio.Queue()
+        self._loss, self._jitter_s, self._dice = loss, jitter_ms / 1000, random.Random(SEED)
         self._frames: deque[Pcm] = deque()
         self._keys: deque[tuple[int, int, bool]] = deque()
         self._sending: asyncio.Task[None] | None = None
@@ -341,8 +354,17 @@ class Telephone:
                 content = struct.pack("!BBH", key, (0x80 if last else 0) | 10, (number + 1) * FRAME)
             header = struct.pack("!BBHII", 0x80, kind, count & 0xFFFF, stamp & 0xFFFFFFFF, ssrc)
             if self._media is not None and self._direction == "sendrecv":
-                self._rtp.sendto(header + content, self._media)
+                self._lose_or_send(header + content, self._media)
             count += 1
+
+    def _lose_or_send(self, packet: bytes, to: tuple[str, int]) -> None:
+        if self._dice.random() < self._loss:
+            return
+        if self._jitter_s:
+            late_s = self._dice.random() * self._jitter_s
+            asyncio.get_running_loop().call_later(late_s, self._rtp.sendto, packet, to)
+        else:
+            self._rtp.sendto(packet, to)
 
     def _on_rtp(self, data: bytes, source: tuple[str, int]) -> None:
         if len(data) < 12 or data[0] >> 6 != 2:

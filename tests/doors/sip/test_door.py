@@ -10,12 +10,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from appliance.bench.switchboard import TRUSTING, Phone, listen, phone, tone
 from appliance.bench.telephone import Refused
 from appliance.terms.errors import BadInput, EngineError
 from appliance.terms.events import CallPlaced, CallRefused, CallTransferred, KeyPressed, NetworkMeasured, SourceBanned
 from appliance.terms.units import dbfs
 
-from .conftest import TRUSTING, Phone, listen, phone, telephone, tone
+from .conftest import echo, telephone
 
 
 def loudness(heard: list[np.ndarray]) -> float:
@@ -54,7 +55,7 @@ async def test_the_device_hangs_up(desk: Phone) -> None:
     ],
 )
 async def test_who_may_not_call_is_told_so(changes: dict[str, object], status: int, why: str) -> None:
-    async with phone(replace(TRUSTING, **changes)) as desk, telephone() as caller:  # type: ignore[arg-type]
+    async with phone(replace(TRUSTING, **changes), echo) as desk, telephone() as caller:  # type: ignore[arg-type]
         with pytest.raises(Refused) as refused:
             await caller.call(desk.uri)
         assert refused.value.status == status
@@ -63,13 +64,13 @@ async def test_who_may_not_call_is_told_so(changes: dict[str, object], status: i
 
 
 async def test_anonymous_callers_are_refused_where_the_owner_wants_that() -> None:
-    async with phone(replace(TRUSTING, anonymous=False)) as desk, telephone(user="anonymous") as caller:
+    async with phone(replace(TRUSTING, anonymous=False), echo) as desk, telephone(user="anonymous") as caller:
         with pytest.raises(Refused, match="433"):
             await caller.call(desk.uri)
 
 
 async def test_a_full_device_is_busy() -> None:
-    async with phone(TRUSTING, most=1) as desk, telephone() as first, telephone() as second:
+    async with phone(TRUSTING, echo, most=1) as desk, telephone() as first, telephone() as second:
         await first.call(desk.uri)
         with pytest.raises(Refused, match="486"):
             await second.call(desk.uri)
@@ -79,7 +80,7 @@ async def test_a_full_device_is_busy() -> None:
 
 async def test_a_password_is_asked_for_and_checked() -> None:
     secret = replace(TRUSTING, password="geheim")
-    async with phone(secret) as desk:
+    async with phone(secret, echo) as desk:
         async with telephone(user="frontdesk", password="geheim") as caller:
             await caller.call(desk.uri)
             await desk.until(lambda: desk.lines)
@@ -91,7 +92,7 @@ async def test_a_password_is_asked_for_and_checked() -> None:
 
 
 async def test_who_guesses_passwords_is_ignored_by_the_kernel() -> None:
-    async with phone(replace(TRUSTING, trusted=[], password="geheim")) as desk:
+    async with phone(replace(TRUSTING, trusted=[], password="geheim"), echo) as desk:
         for _ in range(5):
             async with telephone("127.0.0.66", user="frontdesk", password="guess") as scanner:
                 with pytest.raises(Refused):
@@ -106,7 +107,7 @@ async def test_who_guesses_passwords_is_ignored_by_the_kernel() -> None:
 
 
 async def test_the_ring_time_is_waited_and_who_gives_up_is_not_answered() -> None:
-    async with phone(replace(TRUSTING, ring_s=0.6)) as desk, telephone() as caller:
+    async with phone(replace(TRUSTING, ring_s=0.6), echo) as desk, telephone() as caller:
         await caller.call(desk.uri)
         assert caller.answered_s > 0.55
 
@@ -168,7 +169,7 @@ async def test_a_call_of_ours_that_comes_to_nothing_says_why(desk: Phone, status
 
 
 async def test_nothing_is_called_that_the_owner_does_not_allow() -> None:
-    async with phone(replace(TRUSTING, dial=["+4930*"])) as desk:
+    async with phone(replace(TRUSTING, dial=["+4930*"]), echo) as desk:
         for to in ("sip:+1900123@127.0.0.1", "sip:x@evil.example", "sip:+4930@evil.example?Replaces=1", "nonsense", ""):
             with pytest.raises(BadInput):
                 await desk.door.dial(to, "Hello.")
@@ -221,7 +222,7 @@ async def test_a_killed_worker_loses_its_calls_and_takes_new_ones(desk: Phone) -
 
 async def test_who_is_on_the_phone_hears_that_the_device_stops() -> None:
     async with telephone() as caller, telephone() as ringing:
-        async with phone(replace(TRUSTING, dial=["*@*"])) as desk:
+        async with phone(replace(TRUSTING, dial=["*@*"]), echo) as desk:
             await caller.call(desk.uri)
             ringing.picks_up = None
             await desk.door.dial(ringing.uri, "Hello.")
@@ -231,7 +232,7 @@ async def test_who_is_on_the_phone_hears_that_the_device_stops() -> None:
 
 
 async def test_a_caller_who_vanishes_is_noticed() -> None:
-    async with phone(replace(TRUSTING, rtp_timeout_s=2)) as desk, telephone() as caller:
+    async with phone(replace(TRUSTING, rtp_timeout_s=2), echo) as desk, telephone() as caller:
         await caller.call(desk.uri)
         await desk.until(lambda: desk.lines)
         caller.close()
@@ -240,7 +241,7 @@ async def test_a_caller_who_vanishes_is_noticed() -> None:
 
 
 async def test_a_flush_silences_the_line_at_once() -> None:
-    async with phone(TRUSTING, agent=listen) as desk, telephone() as caller:
+    async with phone(TRUSTING, listen) as desk, telephone() as caller:
         await caller.call(desk.uri)
         await desk.until(lambda: desk.lines)
         line = desk.lines[0]

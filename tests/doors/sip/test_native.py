@@ -7,10 +7,11 @@ import sys
 
 import pytest
 
+from appliance.bench.switchboard import TRUSTING, phone
 from appliance.bench.telephone import Refused
 from appliance.terms.errors import NotReady
 
-from .conftest import TRUSTING, phone, telephone
+from .conftest import echo, telephone
 
 CONTRACT = """
 from appliance.doors.sip.native import SYMBOLS, Native
@@ -34,7 +35,7 @@ def test_every_symbol_is_there() -> None:
 
 
 async def test_a_refusal_carries_its_status_reason_and_headers() -> None:
-    async with phone(TRUSTING) as desk, telephone() as caller:
+    async with phone(TRUSTING, echo) as desk, telephone() as caller:
         desk.door._admit = not_ready  # type: ignore[assignment]
         with pytest.raises(Refused, match="503 Service Unavailable"):
             await caller.call(desk.uri)

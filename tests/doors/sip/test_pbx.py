@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from appliance.bench.switchboard import TRUSTING, free_port, phone, tone
 from appliance.dsp import soundfile
 from appliance.terms.config import SipAccount, SipConfig
 from appliance.terms.events import AccountChanged, CallPlaced, CallTransferred
 from appliance.terms.line import Line
 from appliance.terms.units import CAPTURE_RATE, Pcm
 
-from .conftest import TRUSTING, free_port, phone, telephone, tone
+from .conftest import echo, telephone
 from .peers import DOMAIN, PASSWORD, baresip, certificate, kamailio
 
 HERTZ = 1000.0
@@ -83,7 +84,7 @@ async def test_calls_both_ways_through_a_pbx(folder: Path, transport: str) -> No
     port, agent = free_port(), Listener()
     async with (
         kamailio(folder, port),
-        phone(at_pbx(folder, port, transport=transport), agent=agent) as desk,
+        phone(at_pbx(folder, port, transport=transport), agent) as desk,
         baresip(folder, free_port(), folder / "tone.wav", peer_account(port, transport)) as peer,
     ):
         await desk.until(lambda: not desk.door.unregistered)
@@ -102,14 +103,14 @@ async def test_calls_both_ways_through_a_pbx(folder: Path, transport: str) -> No
 
 async def test_a_wrong_password_is_told(folder: Path) -> None:
     port = free_port()
-    async with kamailio(folder, port), phone(at_pbx(folder, port, password="wrong", transport="udp")) as desk:
+    async with kamailio(folder, port), phone(at_pbx(folder, port, password="wrong", transport="udp"), echo) as desk:
         await desk.until(lambda: any("401" in event.why for event in desk.told(AccountChanged)))
         assert desk.door.unregistered == [f"agent@{DOMAIN}"]
 
 
 async def test_a_registrar_that_restarts_is_found_again(folder: Path) -> None:
     port = free_port()
-    async with phone(at_pbx(folder, port, transport="tcp", expires=4)) as desk:
+    async with phone(at_pbx(folder, port, transport="tcp", expires=4), echo) as desk:
         async with kamailio(folder, port):
             await desk.until(lambda: not desk.door.unregistered, within_s=20)
         await desk.until(lambda: desk.door.unregistered, within_s=30)
@@ -121,7 +122,7 @@ async def test_a_registrar_that_restarts_is_found_again(folder: Path) -> None:
 
 async def test_a_stranger_cannot_call_an_account_past_its_pbx(folder: Path) -> None:
     port = free_port()
-    async with kamailio(folder, port), phone(at_pbx(folder, port, transport="udp")) as desk:
+    async with kamailio(folder, port), phone(at_pbx(folder, port, transport="udp"), echo) as desk:
         await desk.until(lambda: not desk.door.unregistered)
         async with telephone("127.0.0.99") as stranger:
             with pytest.raises(Exception, match=r"40[34]"):
@@ -134,7 +135,7 @@ async def test_a_caller_is_handed_on_to_a_third_who_hears_them(folder: Path, int
     agent = Listener()
     account = "<sip:caller@127.0.0.1>;regint=0;answermode=auto;audio_codecs=pcmu/8000/1"
     async with (
-        phone(replace(TRUSTING, dial=["*@*"]), agent=agent) as desk,
+        phone(replace(TRUSTING, dial=["*@*"]), agent) as desk,
         baresip(folder, free_port(), folder / "tone.wav", account) as caller,
         telephone(user="third") as third,
     ):

@@ -10,7 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from .conftest import TRUSTING, Phone, phone, telephone, tone
+from appliance.bench.switchboard import TRUSTING, Phone, phone, tone
+
+from .conftest import echo, telephone
 from .torture import MESSAGES
 
 UNBANNED = replace(TRUSTING, trusted=["127.0.0.0/8"], allow=["tester@*"])
@@ -54,7 +56,7 @@ async def test_the_phone_survives_and_its_call_goes_on(kind: str) -> None:
     dice = random.Random(SEED)
     good = list(MESSAGES.values())
     messages = good if kind == "as they are" else [mutated(dice.choice(good), dice) for _ in range(MUTATED)]
-    async with phone(UNBANNED) as desk, telephone() as caller, telephone() as another:
+    async with phone(UNBANNED, echo) as desk, telephone() as caller, telephone() as another:
         await caller.call(desk.uri)
         await send(desk, messages)
         caller.heard.clear()
