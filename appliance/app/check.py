@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from appliance.doors.ice import Ice
+from appliance.doors.sip.options import listens
+from appliance.doors.sip.probe import probe
 from appliance.terms.clock import SystemClock
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError, FrontdeskError
@@ -19,6 +21,7 @@ from appliance.web.server import PAGES
 from . import settings
 from .desk import role
 from .engines import SENSE_MODEL, models_dir, weights
+from .phone import check_phone
 
 FREE_MB = 200
 
@@ -45,7 +48,7 @@ def check(path: Path | None, environ: Mapping[str, str]) -> list[Line]:
     wanted = (config.stt.model, config.llm.model, config.tts.voice, SENSE_MODEL)
     lines += [_model(config, name, pattern) for name, pattern in zip(wanted, patterns, strict=True)]
     lines += [_knowledge(config), _port(config), _disk(config), _pages()]
-    return lines + _ice(config)
+    return [*lines, *_ice(config), *_phone(config)]
 
 
 def _model(config: Config, name: str, pattern: str) -> Line:
@@ -96,6 +99,35 @@ def _ice(config: Config) -> list[Line]:
         )
         for url, answers in answering.items()
     ]
+
+
+def _phone(config: Config) -> list[Line]:
+    """Of the phone, where it is on: its settings, its port, and whether each registrar answers."""
+    if not config.sip.enabled:
+        return []
+    try:
+        check_phone(config)
+        address, port = listens(config.sip)
+    except ConfigError as error:
+        return [Line(what="phone", good=False, found=problem, mend=error.mend) for problem in error.problems]
+    lines = [_sip_port(address, port)]
+    for account in config.sip.accounts:
+        good, found = asyncio.run(probe(config.sip, account))
+        mend = "" if good else "Are its address, transport and certificate right, and may this device reach it?"
+        lines.append(Line(what=f"registrar of {account.user}@{account.domain}", good=good, found=found, mend=mend))
+    return lines
+
+
+def _sip_port(address: str, port: int) -> Line:
+    where = f"{address}:{port}"
+    try:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address.strip("[]"), port))
+    except OSError as error:
+        found = f"{where} cannot be used: {error.strerror or error}"
+        return Line(what="phone", good=False, found=found, mend="Is Frontdesk running already? Else set sip.listen.")
+    return Line(what="phone", good=True, found=f"{where} is free")
 
 
 def _disk(config: Config) -> Line:

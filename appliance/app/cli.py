@@ -101,7 +101,7 @@ def dial(
     call = asyncio.run(dial_out(config, to, say, lambda line: print(line, flush=True)))
     if as_json:
         print(json.dumps(call))
-    raise typer.Exit(0 if call["placed"] == "answered" else 1)
+    raise typer.Exit(0 if call["placed"] in ("answered", "message left") else 1)
 
 
 @app.command()

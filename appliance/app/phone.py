@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from appliance.doors.sip.callers import Callers
 from appliance.doors.sip.door import SipDoor
 from appliance.doors.sip.options import options
 from appliance.doors.sip.peers import Peers
+from appliance.doors.sip.waiting import music
 from appliance.terms.clock import Clock
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError
@@ -23,10 +25,7 @@ def open_phone(config: Config, calls: Calls, clock: Clock, emit: Callable[[Event
     """None where the phone is off. Raises ConfigError with every problem of [sip]."""
     if not config.sip.enabled:
         return None
-    try:
-        Peers([], config.sip.trusted)
-    except ValueError as error:
-        raise ConfigError([f"sip.trusted: {error}"]) from error
+    check_phone(config)
     worker = Worker(
         "sip",
         "appliance.doors.sip.stack:SipStack",
@@ -38,3 +37,27 @@ def open_phone(config: Config, calls: Calls, clock: Clock, emit: Callable[[Event
     return SipDoor(
         worker, config.sip, answer=calls.answer, admit=calls.admit, speak=calls.speak, clock=clock, emit=emit
     )
+
+
+def check_phone(config: Config) -> None:
+    """Raises ConfigError with every problem of [sip] that is found without starting anything."""
+    problems: list[str] = []
+    for look in (
+        lambda: Callers(config.sip),
+        lambda: options(config.sip, config.limits.calls),
+        lambda: music(config.sip.hold_music),
+        lambda: _trusted(config),
+    ):
+        try:
+            look()
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems, mend="Correct these; nothing was started.")
+
+
+def _trusted(config: Config) -> None:
+    try:
+        Peers([], config.sip.trusted)
+    except ValueError as error:
+        raise ConfigError([f"sip.trusted: {error}"]) from error

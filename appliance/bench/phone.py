@@ -35,7 +35,7 @@ from .words import word_errors
 SET_UPS = 20
 SEQUENTIAL, AT_ONCE = 200, 200
 PER_S = 5
-LINES = 16
+LINES = 8
 MANY = 20
 MANY_S = 10.0
 GAP_MS = 60.0
@@ -110,8 +110,9 @@ async def _turns(
         "p99_ms": round(float(np.percentile(gaps, 99)), 1),
         "max_ms": round(float(gaps.max()), 1),
     }
-    webrtc = [row["ms"] for row in over_webrtc]
-    return {"phone": _spread(by_phone), "webrtc": _spread(webrtc)}, pace
+    phone_ms, webrtc_ms = _spread(by_phone), _spread([row["ms"] for row in over_webrtc])
+    later = {key: round(phone_ms[key] - webrtc_ms[key], 1) for key in ("p50_ms", "p95_ms")}
+    return {"phone": phone_ms, "webrtc": webrtc_ms, "later": later}, pace
 
 
 async def _ask(caller: Telephone, question: Utterance) -> float | None:
@@ -134,14 +135,18 @@ async def _endure(device: Device, sipp: str, port: int) -> dict[str, Any]:
     at_once = await _sipp(sipp, port, calls=AT_ONCE, per_s=PER_S, hold_ms=1000, at_once=LINES)
     await asyncio.sleep(SETTLE_S)
     after = held(device)
+    growth = {name: round(after[name]["mb"] / before[name]["mb"] - 1, 3) for name in before}
+    descriptors = {name: after[name]["descriptors"] - before[name]["descriptors"] for name in before}
     return {
         "sequential": SEQUENTIAL,
         "sequential_failed": sequential,
         "at_once": AT_ONCE,
         "per_s": PER_S,
         "at_once_failed": at_once,
-        "growth": {name: round(after[name]["mb"] / before[name]["mb"] - 1, 3) for name in before},
-        "descriptors": {name: after[name]["descriptors"] - before[name]["descriptors"] for name in before},
+        "growth": growth,
+        "worst_growth": max(growth.values()),
+        "descriptors": descriptors,
+        "most_descriptors": max(descriptors.values()),
     }
 
 
@@ -266,9 +271,7 @@ async def _until(done: Callable[[], bool], within_s: float) -> None:
 
 def _spread(times: Sequence[float | None]) -> dict[str, Any]:
     answered = [t for t in times if t is not None]
-    return {
-        "asked": len(times),
-        "answered": len(answered),
-        "p50_ms": round(float(np.percentile(answered, 50)), 1) if answered else None,
-        "p95_ms": round(float(np.percentile(answered, 95)), 1) if answered else None,
-    }
+    if not answered:
+        raise EngineError("nothing was answered")
+    p50, p95 = (round(float(value), 1) for value in np.percentile(answered, (50, 95)))
+    return {"asked": len(times), "answered": len(answered), "p50_ms": p50, "p95_ms": p95}

@@ -109,6 +109,7 @@ class Telephone:
         self._server = ("", 0)
         self._uri = ""
         self._id, self._tag, self._to = secrets.token_hex(8), secrets.token_hex(4), ""
+        self._ringing: Message | None = None
         self._remote = ""
         """The other side as our `To` names it, where it called us."""
         self._sequence = 0
@@ -307,8 +308,14 @@ class Telephone:
         if status is not None:
             self._respond(message, status, source)
 
+    async def decline(self) -> None:
+        """Say that it is busy, to who makes it ring."""
+        if self._ringing is not None:
+            self._respond(self._ringing, 486, self._server)
+
     def _is_called(self, message: Message, source: tuple[str, int]) -> None:
         self.called.set()
+        self._ringing = message
         contact = re.search(r"sip:[^>;\s]+", message.headers["contact"])
         self._server, self._uri = source, contact[0] if contact else ""
         self._id, self._remote = message.headers["call-id"], message.headers["from"]
@@ -362,8 +369,12 @@ class Telephone:
             return
         if self._jitter_s:
             late_s = self._dice.random() * self._jitter_s
-            asyncio.get_running_loop().call_later(late_s, self._rtp.sendto, packet, to)
+            asyncio.get_running_loop().call_later(late_s, self._send_packet, packet, to)
         else:
+            self._send_packet(packet, to)
+
+    def _send_packet(self, packet: bytes, to: tuple[str, int]) -> None:
+        if not self._rtp.is_closing():
             self._rtp.sendto(packet, to)
 
     def _on_rtp(self, data: bytes, source: tuple[str, int]) -> None:

@@ -21,6 +21,10 @@ MAX_ADDRESS = 300
 class Phone(Protocol):
     """What a phone can do. Each raises BadInput for what makes no sense, EngineError for what came to nothing."""
 
+    @property
+    def accounts(self) -> dict[str, str]:
+        """Those that should be registered, with why they are not."""
+
     async def dial(self, to: str, say: str) -> str: ...
     async def redirect(self, call: str, to: str, introduce: str = "") -> None: ...
     async def send_keys(self, call: str, keys: str) -> None: ...
@@ -41,6 +45,7 @@ class CallsApi:
             web.get("/api/calls", self._owner_only(self._list)),
             web.get("/api/calls/{id}", self._owner_only(self._show)),
             web.post("/api/calls", self._owner_only(self._told(self._dial))),
+            web.get("/api/phone", self._owner_only(self._told(self._tell_phone))),
             *(
                 web.post(f"/api/calls/{{id}}/{verb}", self._owner_only(self._told(handler)))
                 for verb, handler in verbs.items()
@@ -53,6 +58,12 @@ class CallsApi:
     async def _show(self, request: web.Request) -> web.Response:
         call = self._book.call(request.match_info["id"])
         return refuse(404, "call", "There is no such call.") if call is None else web.json_response(call)
+
+    async def _tell_phone(self, request: web.Request, phone: Phone) -> web.Response:
+        accounts = [
+            {"account": name, "registered": not why, "why": why or None} for name, why in phone.accounts.items()
+        ]
+        return web.json_response({"accounts": accounts})
 
     async def _dial(self, request: web.Request, phone: Phone) -> web.Response:
         body = await _body(request)

@@ -27,7 +27,7 @@ CALLS = 200
 TURNS = 200
 """Of a call so many are kept, the last ones."""
 KEYS = 100
-CAME_TO_NOTHING = ("busy", "declined", "no answer", "failed")
+CAME_TO_NOTHING = ("busy", "declined", "no answer", "failed", "message left")
 
 
 @dataclass(slots=True)

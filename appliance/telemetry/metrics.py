@@ -31,7 +31,7 @@ TURN_S = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.9, 1.2, 1.5, 2, 3, 5, 10)
 NETWORK_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2)
 LOSS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.15, 0.3)
 PARTS = ("e2a", "endpoint", "stt", "llm", "tts", "playout")
-SETTLED = ("answered", "busy", "declined", "no answer", "failed")
+SETTLED = ("answered", "busy", "declined", "no answer", "failed", "message left")
 PACKETS = ("lost", "recovered", "late", "refused")
 
 

@@ -157,11 +157,17 @@ class SipConfig:
     deny: list[Name] = field(default_factory=list)
     anonymous: bool = True
     """Callers who hide their number are answered."""
+    overflow: str = ""
+    """Where callers are sent (302) who come while it is closed, or whom the device has no line for."""
     dial: list[Name] = field(default_factory=list)
     """What may be called, and where callers may be transferred: numbers at our accounts' domains, or `user@host`;
     empty: nothing."""
     keys: dict[Annotated[str, Len(1, 1)], Name] = field(default_factory=dict)
     """Where a key sends the caller: `"0" = "100"`."""
+    tone_keys: bool = False
+    """Listen for keys that come as tones in the sound too, where a line sends no events for them."""
+    hold_music: str = ""
+    """A sound file for who waits while somebody else is called; empty: a soft noise."""
     trusted: list[Name] = field(default_factory=list)
     """Addresses and networks that are never banned: a PBX without an account, a trunk."""
     rtp_ports: str = "16384-16583"

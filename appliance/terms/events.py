@@ -44,7 +44,8 @@ class CallEnded:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallPlaced:
     """A call of ours gets on: `dialling`, `ringing`, `answered`, or it came to nothing: `busy`, `declined`,
-    `no answer`, `failed`. Once it is answered, it starts as any other."""
+    `no answer`, `failed`. Once it is answered, it starts as any other. Where a machine answers: `voicemail`, and at the
+    end `message left`."""
 
     call: str
     door: str

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from appliance.control.book import CALLS, TURNS, CallBook
-from appliance.terms.events import CallEnded, CallStarted, EngineChanged, Route, State, StateChanged, TurnEnded
+from appliance.terms.events import (
+    CallEnded,
+    CallPlaced,
+    CallStarted,
+    CallTransferred,
+    EngineChanged,
+    KeyPressed,
+    Route,
+    State,
+    StateChanged,
+    TurnEnded,
+)
 
 NOW = "2026-01-31T12:00:00.000Z"
 TURN = TurnEnded(
@@ -71,6 +82,29 @@ def test_a_caller_who_comes_back_goes_on_with_the_same_call() -> None:
     first, second = book.calls()
     assert (first["call"], first["state"], first["turns"]) == ("a", "waiting", 1)
     assert second["call"] == "b"
+
+
+def test_a_call_of_ours_is_told_from_dialling_on() -> None:
+    book = CallBook()
+    placed = CallPlaced(call="a", door="sip", to="100@pbx.example", progress="dialling")
+    book.note(placed, NOW)
+    (call,) = book.calls()
+    assert (call["caller"], call["placed"], call["state"]) == ("100@pbx.example", "dialling", "waiting")
+    book.note(replace(placed, progress="busy", why="486 Busy Here"), NOW)
+    (call,) = book.calls()
+    assert (call["placed"], call["why"], call["state"]) == ("busy", "486 Busy Here", "ended")
+
+
+def test_keys_and_a_transfer_are_kept_with_the_call() -> None:
+    book = CallBook()
+    book.note(CallStarted(call="a", door="sip", caller="+4930123"), NOW)
+    for key in "12#":
+        book.note(KeyPressed(call="a", key=key), NOW)
+    book.note(CallTransferred(call="a", to="100@pbx.example", done=False, why="busy"), NOW)
+    assert book.calls()[0]["transferred"] is None
+    book.note(CallTransferred(call="a", to="100@pbx.example", done=True), NOW)
+    (call,) = book.calls()
+    assert (call["caller"], call["keys"], call["transferred"]) == ("+4930123", "12#", "100@pbx.example")
 
 
 def test_memory_is_bounded() -> None:

@@ -53,6 +53,11 @@ class Callers:
                 self._keys[key] = self.may_call(to)
             except BadInput as error:
                 problems.append(f"sip.keys.{key}: {error}")
+        self._overflow: Address | None = None
+        try:
+            self._overflow = target(config.overflow, self._domain) if config.overflow else None
+        except BadInput as error:
+            problems.append(f"sip.overflow: {error}")
         if problems:
             raise ConfigError(problems, mend="Correct these; nothing was started.")
 
@@ -63,12 +68,24 @@ class Callers:
             return None if config.anonymous and not config.allow else ANONYMOUS
         if caller.matches(config.deny) or (config.allow and not caller.matches(config.allow)):
             return DENIED
-        return None if self._hours.open_at(moment) else CLOSED
+        return None if self._hours.open_at(moment) else self.elsewhere(CLOSED)
+
+    def elsewhere(self, refusal: Refusal) -> Refusal:
+        """The refusal, or where the owner has somebody else who answers, the way there."""
+        if self._overflow is None:
+            return refusal
+        contact = {"Contact": f"<{self._overflow}>"}
+        return Refusal(status=302, reason="Moved Temporarily", why=refusal.why, headers=contact)
+
+    @property
+    def _domain(self) -> str:
+        """Where a number alone is one."""
+        return self._config.accounts[0].domain if self._config.accounts else ""
 
     def may_call(self, to: str) -> Address:
         """The address to call. Raises BadInput where it is none, or may not be called."""
         domains = [account.domain for account in self._config.accounts]
-        address = target(to, domains[0] if domains else "")
+        address = target(to, self._domain)
         if not address.matches(self._config.dial, domains):
             raise BadInput(f"{address.name} may not be called: no pattern of sip.dial allows it.")
         return address

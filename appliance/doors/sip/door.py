@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from appliance.terms.clock import Clock
@@ -26,11 +27,13 @@ from appliance.terms.line import Line
 from appliance.workers.supervisor import Worker
 
 from .address import Address, parse
+from .answering import Answering, Verdict
 from .callers import BUSY, FORBIDDEN, NOT_READY, Callers, Refusal
 from .exchange import ASK_WITHIN_S, Exchange, Leg, either
 from .line import SipLine
 from .options import DIRECT, account_name
 from .transfer import ANSWERED_WITHIN_S, Introduction, Speak, blind
+from .waiting import music
 
 log = logging.getLogger(__name__)
 
@@ -58,24 +61,30 @@ class SipDoor:
         clock: Clock,
         emit: Callable[[Event], None],
     ) -> None:
-        """Raises ConfigError where the phone's patterns, hours or keys make no sense."""
+        """Raises ConfigError where the phone's patterns, hours, keys or music make no sense."""
         self._config = config
         self._callers = Callers(config)
         self._exchange = Exchange(worker, clock, self._hear)
-        self._introduction = Introduction(self._exchange, speak, self._spawn)
+        self._introduction = Introduction(self._exchange, speak, music(config.hold_music), self._spawn)
         self._answer = answer
+        self._speak = speak
         self._admit = admit
         self._clock = clock
         self._emit = emit
         self._placed: dict[Leg, CallPlaced] = {}
         """Calls of ours that are not answered yet."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._registered = {account_name(config, i): False for i, a in enumerate(config.accounts) if a.expires}
+        self._registered = {account_name(config, i): "not yet" for i, a in enumerate(config.accounts) if a.expires}
+
+    @property
+    def accounts(self) -> dict[str, str]:
+        """The accounts that should be registered, with why they are not; empty where they are."""
+        return dict(self._registered)
 
     @property
     def unregistered(self) -> list[str]:
         """The accounts that should be registered and are not."""
-        return [name for name, registered in self._registered.items() if not registered]
+        return [name for name, why in self._registered.items() if why]
 
     async def start(self) -> None:
         """Returns once calls can come. Raises EngineDown."""
@@ -166,18 +175,20 @@ class SipDoor:
     def _hear_news(self, told: Mapping[str, Any]) -> None:
         match told["event"]:
             case "registration":
-                self._registration(str(told["account"]), bool(told["registered"]), str(told["why"]))
+                self._registration(str(told["account"]), "" if told["registered"] else str(told["why"]) or "unknown")
             case "lost":
                 for name in self._registered:
-                    self._registration(name, False, "the phone starts again")
+                    self._registration(name, "the phone starts again")
             case "banned":
                 log.warning("the phone: %s knocks too often and is ignored for a while", told["source"])
                 self._emit(SourceBanned(source=str(told["source"]), banned=int(told["addresses"])))
 
-    def _registration(self, account: str, registered: bool, why: str) -> None:
-        if account in self._registered and (self._registered[account] != registered or why):
-            self._registered[account] = registered
-            self._emit(AccountChanged(account=account, registered=registered, why=why))
+    def _registration(self, account: str, why: str) -> None:
+        """`why` it is not registered; empty: it is."""
+        before = self._registered.get(account)
+        if before is not None and before != why:
+            self._registered[account] = why
+            self._emit(AccountChanged(account=account, registered=not why, why=why))
 
     def _key(self, line: SipLine, key: str) -> None:
         self._emit(KeyPressed(call=line.call, key=key))
@@ -201,14 +212,16 @@ class SipDoor:
             try:
                 release = self._admit()
             except Busy:
-                refusal = BUSY
+                refusal = self._callers.elsewhere(BUSY)
             except NotReady:
-                refusal = NOT_READY
+                refusal = self._callers.elsewhere(NOT_READY)
         if refusal is not None or release is None:
             await self._refuse(leg, refusal or BUSY, name)
             return
         try:
             leg.line = self._exchange.line(leg.number, caller=name)
+            if self._config.tone_keys:
+                leg.line.on_key = partial(self._key, leg.line)
             if await self._pick_up(leg):
                 await self._hold(leg, leg.line)
         finally:
@@ -248,8 +261,7 @@ class SipDoor:
             self._placed[dialled] = self._placed.pop(leg)
             leg = dialled
             if await either(leg.established, leg.closed, ANSWERED_WITHIN_S) is leg.established:
-                self._progress(leg, "answered")
-                await self._hold(leg, line)
+                await self._answered(leg, line)
             elif leg.closed.is_set():
                 self._progress(leg, *_outcome(leg.why))
             else:
@@ -260,6 +272,27 @@ class SipDoor:
         finally:
             self._placed.pop(leg, None)
             release()
+
+    async def _answered(self, leg: Leg, line: SipLine) -> None:
+        """A person is talked to; on a machine the words are left after its beep."""
+        leg.line = line
+        answering = Answering()
+        verdict: Verdict | None = None
+        async for frame in line.frames():
+            verdict = answering.feed(frame.pcm)
+            if verdict is Verdict.MACHINE:
+                self._progress(leg, "voicemail")
+            elif verdict is not None:
+                break
+        if verdict is Verdict.PERSON:
+            self._progress(leg, "answered")
+            await self._hold(leg, line)
+            return
+        if verdict is Verdict.RECORDING:
+            await self._speak(line, line.opening)
+        line.hang_up("stopped")
+        await self._exchange.hang_up(leg)
+        self._progress(leg, *(("message left", "") if verdict is Verdict.RECORDING else ("failed", leg.why)))
 
     def _progress(self, leg: Leg, progress: str, why: str = "") -> None:
         before = self._placed[leg]

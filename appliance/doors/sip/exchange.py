@@ -110,7 +110,7 @@ class Exchange:
         match told["event"]:
             case "sound":
                 if leg is not None and leg.line is not None:
-                    leg.line.sound(np.frombuffer(data, "<i2"), int(told["played"]))
+                    leg.line.sound(np.frombuffer(data, "<i2"), told)
                 return
             case _ if leg is None:
                 leg = self.legs[number] = Leg(number)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from baresip import AudioInfo, AudioNotActive, AudioRestarted, AudioStats
 
 from appliance.dsp.resample import Resampler
-from appliance.terms.units import CAPTURE_RATE, Pcm
+from appliance.terms.units import CAPTURE_RATE, FRAME_SAMPLES, Pcm
 
 RATE_OUT = 24_000
 """What the main process hands over, whatever the call's codec."""
 SAMPLE_BYTES = 2
 MOST_READ_S = 1.0
+MOST_AHEAD_S = 1.0
 
 
 class Audio(Protocol):
@@ -26,38 +29,84 @@ class Audio(Protocol):
     def flush_tx(self) -> None: ...
 
 
-class Leg:
-    """One call's sound. All of it may be asked for at any time: where no sound flows, nothing comes and nothing goes.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """How it stands with what was to be played, in samples at `RATE_OUT`."""
 
-    A renegotiation replaces the streams, perhaps at other rates: what was queued is lost then. That counts as heard, or
-    the main process would wait for it.
+    got: int = 0
+    """So much was handed over since the call began."""
+    left: int = 0
+    """So much of that waits."""
+    played: int = 0
+    """So much left for the caller; the rest was flushed, or lost with a stream."""
+    flushes: int = 0
+
+
+class Leg:
+    """One call's sound. It may be asked for at any time: before the sound flows, what is to be played waits.
+
+    A renegotiation replaces the streams, perhaps at other rates: what was queued in them is lost then.
     """
 
     def __init__(self, audio: Audio) -> None:
-        self.played = 0
-        """Samples at `RATE_OUT` that left for the caller since the call began."""
+        self.account = self._told = Account()
         self._audio = audio
         self._info: AudioInfo | None = None
         self._heard = Resampler(CAPTURE_RATE, CAPTURE_RATE)
         self._spoken = Resampler(RATE_OUT, RATE_OUT)
+        self._rest = np.zeros(0, np.int16)
+        """What came and is no whole frame yet."""
+        self._ahead: deque[Pcm] = deque()
+        """What is to be played and could not be given to a stream yet."""
+        self._got = self._flushes = 0
+        self._draining = False
+        """baresip empties its queue at its next packet: what was written before that would go with the rest."""
         self._before = 0
-        """… by streams that were replaced."""
+        """What was played by streams that were replaced."""
         self._written = 0
         """Bytes given to the present stream."""
 
-    @property
-    def flows(self) -> bool:
-        return self._info is not None
+    def take(self) -> Pcm | None:
+        """What came since the last time, (n,) int16 at `CAPTURE_RATE` in whole frames; None where nothing came and the
+        account stands as it did."""
+        pcm = np.concatenate([self._rest, self._hear()])
+        whole = len(pcm) // FRAME_SAMPLES * FRAME_SAMPLES
+        self._rest = pcm[whole:]
+        if not whole and self.account == self._told:
+            return None
+        self._told = self.account
+        return pcm[:whole]
 
-    def hear(self) -> Pcm:
-        """What came since the last time, (n,) int16 at `CAPTURE_RATE`."""
+    def play(self, pcm: Pcm) -> None:
+        """Queue (n,) int16 at `RATE_OUT`; of more than a second that no stream takes, the oldest is lost."""
+        self._got += len(pcm)
+        self._ahead.append(pcm)
+        if sum(map(len, self._ahead)) > MOST_AHEAD_S * RATE_OUT:
+            self._ahead.popleft()
         try:
-            info = self._info or self._open()
+            self._write()
+        except (AudioNotActive, AudioRestarted):
+            self._close()
+
+    def flush(self) -> None:
+        """Drop what is queued."""
+        self._flushes += 1
+        self._ahead.clear()
+        try:
+            if self._info is not None:
+                self._audio.flush_tx()
+                self._draining = True
+        except (AudioNotActive, AudioRestarted):
+            self._close()
+
+    def _hear(self) -> Pcm:
+        try:
+            info = self._write()
             if info is None:
+                self._stand(0, self.account.played)
                 return np.zeros(0, np.int16)
             frame = SAMPLE_BYTES * info.rx_channels
             data = self._audio.read(int(info.rx_sample_rate * MOST_READ_S) * frame)
-            self._count(info)
         except (AudioNotActive, AudioRestarted):
             self._close()
             return np.zeros(0, np.int16)
@@ -67,28 +116,24 @@ class Leg:
             pcm = pcm.mean(axis=1).astype(np.int16)
         return self._heard.feed(pcm)
 
-    def play(self, pcm: Pcm) -> None:
-        """Queue (n,) int16 at `RATE_OUT`; what does not fit is lost."""
-        try:
-            info = self._info or self._open()
-            if info is None:
-                self.played += len(pcm)
-                return
-            sound = self._spoken.feed(pcm)
+    def _write(self) -> AudioInfo | None:
+        """Give the stream what waits for it; the stream, or None where none flows."""
+        info = self._info or self._open()
+        if info is None:
+            return None
+        stats = self._audio.stats()
+        self._draining = self._draining and stats.tx_buffered > 0
+        buffered = 0 if self._draining else stats.tx_buffered
+        played = self._samples(info, self._written - stats.tx_buffered - stats.tx_flushed_bytes)
+        while self._ahead and not self._draining:
+            sound = self._spoken.feed(self._ahead.popleft())
             if info.tx_channels > 1:
                 sound = np.repeat(sound, info.tx_channels)
-            self._written += self._audio.write(sound.astype(np.int16).tobytes())
-        except (AudioNotActive, AudioRestarted):
-            self._close()
-            self.played += len(pcm)
-
-    def flush(self) -> None:
-        """Drop what is queued."""
-        try:
-            if self._info is not None:
-                self._audio.flush_tx()
-        except (AudioNotActive, AudioRestarted):
-            self._close()
+            written = self._audio.write(sound.astype(np.int16).tobytes())
+            self._written += written
+            buffered += written
+        self._stand(self._samples(info, buffered), self._before + played)
+        return info
 
     def _open(self) -> AudioInfo | None:
         info = self._audio.info()
@@ -97,18 +142,22 @@ class Leg:
         self._info = info
         self._heard = Resampler(info.rx_sample_rate, CAPTURE_RATE)
         self._spoken = Resampler(RATE_OUT, info.tx_sample_rate)
-        self._before, self._written = self.played, 0
+        self._before, self._written = self.account.played, 0
         return info
 
     def _close(self) -> None:
-        if self._info is not None:
-            self._left(self._info, self._written)
-            self._info = None
+        self._info, self._draining = None, False
+        self._stand(0, self.account.played)
 
-    def _count(self, info: AudioInfo) -> None:
-        stats = self._audio.stats()
-        self._left(info, self._written - stats.tx_buffered - stats.tx_flushed_bytes)
+    def _stand(self, buffered: int, played: int) -> None:
+        self.account = Account(
+            got=self._got,
+            left=buffered + sum(map(len, self._ahead)),
+            played=max(self.account.played, played),
+            flushes=self._flushes,
+        )
 
-    def _left(self, info: AudioInfo, count: int) -> None:
-        samples = count // (SAMPLE_BYTES * info.tx_channels)
-        self.played = max(self.played, self._before + samples * RATE_OUT // info.tx_sample_rate)
+    @staticmethod
+    def _samples(info: AudioInfo, count: int) -> int:
+        """Bytes of the stream as samples at `RATE_OUT`."""
+        return count // (SAMPLE_BYTES * int(info.tx_channels)) * RATE_OUT // int(info.tx_sample_rate)

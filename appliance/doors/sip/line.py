@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
+from appliance.dsp.dtmf import ToneKeys
 from appliance.terms.clock import Clock
 from appliance.terms.events import Event, Network
 from appliance.terms.frame import Frame
@@ -51,11 +52,14 @@ class SipLine:
         self.leg = leg
         self.dropped = 0
         self.quality = Quality()
+        self.on_key: Callable[[str], None] | None = None
+        """Is told keys that come as tones in the sound; None: nobody listens for them."""
+        self._tone_keys = ToneKeys()
         self._note = note
         self._clock = clock
         self._heard: asyncio.Queue[Frame | None] = asyncio.Queue(MAX_HEARD)
-        self._given = 0
-        self._played = 0
+        self._given = self._got = self._left = self._played = self._flushes = 0
+        """In samples: handed to the worker; of that it has got so much, of that so much waits there; played."""
         self._time: asyncio.Task[None] | None = None
 
     async def frames(self) -> AsyncIterator[Frame]:
@@ -67,12 +71,13 @@ class SipLine:
         self._note("play", {"call": self.leg}, pcm.astype("<i2").tobytes())
 
     def flush(self) -> None:
-        self._given = self._played
+        self._flushes += 1
+        self._got, self._left = self._given, 0
         self._note("flush", {"call": self.leg})
 
     @property
     def queued_ms(self) -> float:
-        return max(0, self._given - self._played) * 1000.0 / RATE_OUT
+        return (self._given - self._got + self._left) * 1000.0 / RATE_OUT
 
     @property
     def played_samples(self) -> int:
@@ -87,14 +92,17 @@ class SipLine:
             self._hold_time(on=False)
             self._put(None)
 
-    def sound(self, pcm: Pcm, played: int) -> None:
-        """The worker has something: (n,) int16 at 16 kHz in whole frames, and how much of ours was played so far."""
-        self._played = max(self._played, played)
-        self._given = max(self._given, self._played)
+    def sound(self, pcm: Pcm, account: Mapping[str, Any]) -> None:
+        """The worker has something: (n,) int16 at 16 kHz in whole frames, and its account of ours (`leg.Account`)."""
+        self._played = int(account["played"])
+        if account["flushes"] == self._flushes:  # else it has not heard of the last one yet
+            self._got, self._left = int(account["got"]), int(account["left"])
         now = self._clock.now()
         if not self.held:
             for frame in pcm.reshape(-1, FRAME_SAMPLES):
                 self._put(Frame(pcm=frame, at=now))
+                if self.on_key is not None and (key := self._tone_keys.feed(frame)):
+                    self.on_key(key)
 
     def hold(self, *, on: bool) -> None:
         """The other side holds us, or takes us back."""

@@ -87,7 +87,6 @@ class SipStack:
         self._names: dict[int, str] = {}
         self._calls: dict[int, tuple[Call, Leg]] = {}
         self._early: dict[int, list[StackEvent]] = {}
-        self._sound: dict[int, np.ndarray[Any, Any]] = {}
         self._authorized: OrderedDict[str, str] = OrderedDict()
         """The credentials of the last INVITEs, by Call-ID."""
         self._registered: dict[str, tuple[bool, str]] = {}
@@ -292,7 +291,6 @@ class SipStack:
             self._tell({"event": "quality", "call": call, **asdict(CallStats._from_payload(event.stats))})
         elif event.event is Event.CALL_CLOSED:
             del self._calls[call]
-            self._sound.pop(call, None)
             self._tell({"event": "closed", "call": call, "why": event.text or ""})
 
     def _registration(self, name: str, registered: bool, why: str) -> None:
@@ -351,20 +349,14 @@ class SipStack:
             await asyncio.sleep(due - time.monotonic())
 
     def _forward(self, handle: int, leg: Leg) -> None:
-        before = leg.played
-        pcm = leg.hear()
-        waiting = self._sound.get(handle)
-        if waiting is not None and len(waiting):
-            pcm = np.concatenate([waiting, pcm])
-        whole = len(pcm) // FRAME_SAMPLES * FRAME_SAMPLES
-        self._sound[handle] = pcm[whole:]
-        if not whole and leg.played == before:
+        pcm = leg.take()
+        if pcm is None:
             return
         if self._mailbox is None or self._attending is None or self._mailbox.ahead(self._attending) > MOST_AHEAD:
-            self._dropped += whole // FRAME_SAMPLES
+            self._dropped += len(pcm) // FRAME_SAMPLES
             return
-        meta = {"event": "sound", "call": handle, "played": leg.played, "dropped": self._dropped}
-        self._tell(meta, pcm[:whole].astype("<i2").tobytes())
+        meta = {"event": "sound", "call": handle, **asdict(leg.account), "dropped": self._dropped}
+        self._tell(meta, pcm.astype("<i2").tobytes())
 
     def _tell(self, meta: Mapping[str, Any], data: bytes = b"") -> None:
         if self._mailbox is not None and self._attending is not None:

@@ -12,11 +12,12 @@ import numpy as np
 from appliance.dsp.resample import Resampler
 from appliance.terms.errors import EngineError
 from appliance.terms.line import Line
-from appliance.terms.units import CAPTURE_RATE
+from appliance.terms.units import CAPTURE_RATE, Pcm
 
 from .address import Address
 from .exchange import Exchange, Leg, either
 from .line import RATE_OUT, SipLine
+from .waiting import playing
 
 ANSWERED_WITHIN_S = 60.0
 TRANSFERRED_WITHIN_S = 45.0
@@ -35,27 +36,31 @@ async def blind(exchange: Exchange, line: SipLine, to: Address) -> None:
 class Introduction:
     """`run` calls the third party, says who comes, and lets both go on with each other."""
 
-    def __init__(self, exchange: Exchange, speak: Speak, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
-        """`speak` says words to a line; `spawn` keeps a task for as long as it runs."""
+    def __init__(
+        self, exchange: Exchange, speak: Speak, music: Pcm, spawn: Callable[[Coroutine[Any, Any, None]], None]
+    ) -> None:
+        """`speak` says words to a line; `music` is what the caller hears meanwhile; `spawn` keeps a task for as long as
+        it runs."""
         self._exchange = exchange
         self._speak = speak
+        self._music = music
         self._spawn = spawn
 
     async def run(self, line: SipLine, account: str, to: Address, words: str) -> None:
-        """Raises EngineError where it came to nothing; the caller is taken off hold then."""
+        """Raises EngineError where it came to nothing."""
         exchange = self._exchange
         other = exchange.line(caller=to.name)
         leg: Leg | None = None
         try:
-            await exchange.ask("hold", call=line.leg, on=True)
-            leg = await exchange.dial(other, account, to)
-            leg.line = other
-            if await either(leg.established, leg.closed, ANSWERED_WITHIN_S) is not leg.established:
-                raise EngineError(f"{to.name} did not answer: {leg.why or 'it rang for too long'}")
-            await self._speak(other, words)
+            async with playing(line, self._music):
+                leg = await exchange.dial(other, account, to)
+                leg.line = other
+                if await either(leg.established, leg.closed, ANSWERED_WITHIN_S) is not leg.established:
+                    raise EngineError(f"{to.name} did not answer: {leg.why or 'it rang for too long'}")
+                await self._speak(other, words)
             await self._connect(line, leg)
         except EngineError:
-            with contextlib.suppress(EngineError):
+            with contextlib.suppress(EngineError):  # connecting puts a caller on hold
                 await exchange.ask("hold", call=line.leg, on=False)
             if leg is not None:
                 await exchange.hang_up(leg)

@@ -18,10 +18,11 @@ from appliance.terms.units import CAPTURE_RATE
 
 
 async def echo(line: Line) -> None:
-    """Says what it hears."""
+    """Says what it hears, and nothing while it is held."""
     resampler = Resampler(CAPTURE_RATE, line.rate_out)
     async for frame in line.frames():
-        line.play(resampler.feed(frame.pcm))
+        if not line.held:
+            line.play(resampler.feed(frame.pcm))
 
 
 @pytest.fixture

@@ -6,17 +6,21 @@ import asyncio
 import os
 import signal
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import pytest
 
 from appliance.bench.switchboard import TRUSTING, Phone, listen, phone, tone
 from appliance.bench.telephone import Refused
+from appliance.doors.sip.hours import DAYS
 from appliance.terms.errors import BadInput, EngineError
 from appliance.terms.events import CallPlaced, CallRefused, CallTransferred, KeyPressed, NetworkMeasured, SourceBanned
 from appliance.terms.units import dbfs
 
 from .conftest import echo, telephone
+
+CLOSED_NOW = f"{DAYS[(datetime.now().weekday() + 3) % 7]} 09:00-10:00"
 
 
 def loudness(heard: list[np.ndarray]) -> float:
@@ -51,7 +55,8 @@ async def test_the_device_hangs_up(desk: Phone) -> None:
     [
         ({"deny": ["tester@*"]}, 603, "denied"),
         ({"allow": ["+49*"]}, 603, "denied"),
-        ({"hours": "Mo-Su 00:00-00:01"}, 480, "closed"),
+        ({"hours": CLOSED_NOW}, 480, "closed"),
+        ({"hours": CLOSED_NOW, "overflow": "sip:night@pbx.example"}, 302, "closed"),
     ],
 )
 async def test_who_may_not_call_is_told_so(changes: dict[str, object], status: int, why: str) -> None:
@@ -59,6 +64,8 @@ async def test_who_may_not_call_is_told_so(changes: dict[str, object], status: i
         with pytest.raises(Refused) as refused:
             await caller.call(desk.uri)
         assert refused.value.status == status
+        if status == 302:
+            assert caller.said.headers["contact"] == "<sip:night@pbx.example>"
         assert [event.why for event in desk.told(CallRefused)] == [why]
         assert not desk.lines
 
@@ -125,6 +132,19 @@ async def test_keys_reach_the_agent_and_can_be_pressed_by_it(desk: Phone) -> Non
             await desk.door.send_keys(desk.lines[0].call, "12x")
 
 
+async def test_tones_in_the_sound_are_keys_where_the_owner_wants_that() -> None:
+    at = np.arange(800) / 8000
+    five = (6000 * (np.sin(2 * np.pi * 770 * at) + np.sin(2 * np.pi * 1336 * at))).astype(np.int16)
+    for wanted, keys in ((True, ["5"]), (False, [])):
+        async with phone(replace(TRUSTING, tone_keys=wanted), listen) as desk, telephone() as caller:
+            await caller.call(desk.uri)
+            await desk.until(lambda: desk.lines)
+            caller.say(np.concatenate([five, np.zeros(800, np.int16)]))
+            await desk.until(lambda: not caller.speaking)
+            await asyncio.sleep(0.3)
+            assert [event.key for event in desk.told(KeyPressed)] == keys
+
+
 async def test_a_held_agent_hears_nothing_and_time_goes_on(desk: Phone) -> None:
     async with telephone() as caller:
         await caller.call(desk.uri)
@@ -139,9 +159,22 @@ async def test_a_held_agent_hears_nothing_and_time_goes_on(desk: Phone) -> None:
         await desk.until(lambda: loudness(caller.heard[-10:]) > -30)
 
 
+async def test_a_machine_is_left_a_message_after_its_beep(desk: Phone) -> None:
+    async with telephone() as machine:
+        await desk.door.dial(machine.uri, "Please call us back.")
+        await desk.until(lambda: machine.called.is_set())
+        machine.say(np.concatenate([np.zeros(2000, np.int16), tone(0.4, 8000, 1000.0)]))
+        await asyncio.wait_for(machine.ended.wait(), 10)
+        assert len(machine.voiced) > 15
+        await desk.until(lambda: desk.told(CallPlaced)[-1].progress == "message left")
+        assert not desk.lines
+
+
 async def test_a_call_of_ours_is_answered(desk: Phone) -> None:
     async with telephone() as callee:
         call = await desk.door.dial(callee.uri, "Hello.")
+        await desk.until(lambda: callee.called.is_set())
+        callee.say(tone(0.1, 8000))
         await desk.until(lambda: desk.lines)
         assert (desk.lines[0].call, desk.lines[0].opening) == (call, "Hello.")
         assert [event.progress for event in desk.told(CallPlaced)] in (

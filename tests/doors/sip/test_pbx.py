@@ -12,6 +12,7 @@ import pytest
 from appliance.bench.switchboard import TRUSTING, free_port, phone, tone
 from appliance.dsp import soundfile
 from appliance.terms.config import SipAccount, SipConfig
+from appliance.terms.errors import EngineError
 from appliance.terms.events import AccountChanged, CallPlaced, CallTransferred
 from appliance.terms.line import Line
 from appliance.terms.units import CAPTURE_RATE, Pcm
@@ -25,7 +26,8 @@ HERTZ = 1000.0
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     certificate(tmp_path)
-    soundfile.write(tmp_path / "tone.wav", tone(60.0, 8000, HERTZ), 8000)
+    hello = [tone(0.15, 8000, HERTZ), np.zeros(12_000, np.int16)]  # as a person who picks up
+    soundfile.write(tmp_path / "tone.wav", np.concatenate([*hello, tone(60.0, 8000, HERTZ)]), 8000)
     return tmp_path
 
 
@@ -118,6 +120,26 @@ async def test_a_registrar_that_restarts_is_found_again(folder: Path) -> None:
             await desk.until(lambda: not desk.door.unregistered, within_s=90)
     told = [event.registered for event in desk.told(AccountChanged)]
     assert told[-3:] == [True, False, True]
+
+
+async def test_who_waits_for_a_third_hears_music(folder: Path) -> None:
+    soundfile.write(folder / "music.wav", tone(3.0, 24_000, 700.0), 24_000)
+    config = replace(TRUSTING, dial=["*@*"], hold_music=str(folder / "music.wav"))
+    async with phone(config, echo) as desk, telephone() as caller, telephone(user="third") as third:
+        third.picks_up = None
+        await caller.call(desk.uri)
+        await desk.until(lambda: desk.lines)
+        waiting = asyncio.create_task(desk.door.redirect(desk.lines[0].call, third.uri, "A caller for you."))
+        await desk.until(lambda: third.called.is_set())
+        caller.heard.clear()
+        await desk.until(lambda: len(caller.heard) > 60)
+        assert pitch(np.concatenate(caller.heard[-40:]), 8000) == pytest.approx(700.0, abs=15)
+        await third.decline()
+        with pytest.raises(EngineError, match="486"):
+            await waiting
+        caller.heard.clear()
+        caller.say(tone(0.5, 8000))
+        await desk.until(lambda: len(caller.voiced) > 10)
 
 
 async def test_a_stranger_cannot_call_an_account_past_its_pbx(folder: Path) -> None:
