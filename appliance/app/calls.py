@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from appliance.doors.webrtc import Release
@@ -32,7 +32,7 @@ class Calls:
     def __init__(self, emit: Callable[[Event], None]) -> None:
         self._limit = 0
         self._emit = emit
-        self._desk: Desk | None = None
+        self._desks: Mapping[str, Desk] = {}
         self._why_closed = "The device is still warming up. It answers in a few seconds."
         self._taken = 0
         self._held: set[Conversation] = set()
@@ -41,16 +41,17 @@ class Calls:
 
     @property
     def open_to_callers(self) -> bool:
-        return self._desk is not None
+        return bool(self._desks)
 
-    def open(self, desk: Desk, limit: int) -> None:
-        """From now on calls are answered, at most `limit` at once; those that are held go on as they were."""
-        self._desk = desk
+    def open(self, desks: Mapping[str, Desk], limit: int) -> None:
+        """From now on calls are answered, at most `limit` at once; those that are held go on as they were. The desk ""
+        answers every line that wants none of the others."""
+        self._desks = desks
         self._limit = limit
 
     def admit(self) -> Release:
         """Take one of the device's lines. Raises Busy or NotReady."""
-        if self._desk is None:
+        if not self._desks:
             raise NotReady(self._why_closed)
         if self._taken >= self._limit:
             raise Busy("All lines are taken. Please try again in a moment.")
@@ -59,8 +60,8 @@ class Calls:
 
     async def answer(self, line: Line) -> None:
         """Hold a whole conversation; one that was lost before goes on where it was."""
-        assert self._desk is not None, "admit comes before answer"
-        desk = self._desk
+        assert self._desks, "admit comes before answer"
+        desk = self._desks.get(line.desk, self._desks[""])
         opening = await render(desk.engines.tts, line.opening) if line.opening else None
         conversation = Conversation(line, desk, self._emit, self._recall(line.call), opening)
         self._held.add(conversation)
@@ -75,9 +76,9 @@ class Calls:
 
     async def speak(self, line: Line, words: str) -> None:
         """Say something to a line that has no conversation. Raises NotReady or EngineError."""
-        if self._desk is None:
+        if not self._desks:
             raise NotReady(self._why_closed)
-        tts, playout = self._desk.engines.tts, Playout(line, self._desk.clock)
+        tts, playout = self._desks[""].engines.tts, Playout(line, self._desks[""].clock)
         playout.begin(tts.rate)
         async for sound in tts.synthesise(words):
             await playout.play(sound)
@@ -89,7 +90,7 @@ class Calls:
 
     async def drain(self) -> None:
         """Take no more calls; in those that are held, finish the sentence, say goodbye and hang up."""
-        self._desk, self._why_closed = None, "The device is being switched off."
+        self._desks, self._why_closed = {}, "The device is being switched off."
         leaving = [asyncio.create_task(conversation.leave()) for conversation in self._held]
         try:
             if leaving:

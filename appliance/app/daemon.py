@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from appliance.web.owner import Owner, token
 from appliance.web.server import WebServer
 
 from .calls import Calls
-from .desk import Role, open_desk, role
+from .desk import Role, open_desk, roles
 from .engines import EngineRoom
 from .phone import open_phone
 from .settings import changed
@@ -47,8 +47,8 @@ class Daemon:
         self._config = config
         self._tell = emit
         self._clock = SystemClock()
-        self._role = role(config)
-        self._room = EngineRoom(config, self._role.instructions, state, self._emit)
+        self._roles = roles(config)
+        self._room = EngineRoom(config, self._roles[""].instructions, state, self._emit)
         self._calls = Calls(self._emit)
         self._book = CallBook()
         owner = Owner(token(state))
@@ -56,7 +56,7 @@ class Daemon:
         self._phone = open_phone(config, self._calls, self._clock, self._emit)
         self._door = WebrtcDoor(self._calls.answer, self._calls.admit, self._clock, config.webrtc, self._emit)
         self._web = WebServer(
-            business=self._role.business,
+            business=self._roles[""].business,
             routes=[
                 *self._door.routes(),
                 *owner.routes(),
@@ -84,7 +84,7 @@ class Daemon:
         """Returns once calls are answered; the page is up before that. Raises DeviceError or EngineError."""
         await self._web.start()
         await self._room.start(READY_WITHIN_S)
-        await self._open(self._config, self._role)
+        await self._open(self._config, self._roles)
         if self._phone is not None:
             await self._phone.start()
         gc.collect()
@@ -99,19 +99,23 @@ class Daemon:
         if fixed := [key for key in keys if not key.startswith(LIVE)]:
             problems = [f"{key} cannot change while Frontdesk runs" for key in fixed]
             raise ConfigError(problems, mend="Restart it for that; nothing was changed.")
-        who = role(config)
+        who = roles(config)
         try:
-            await self._room.engines.llm.prefill(PROBE, [Message("system", who.instructions)])
-            await self._room.engines.llm.forget(PROBE)
             await self._open(config, who)
         except EngineError as error:
             raise ConfigError([f"agent: {error}"], mend="Nothing was changed.") from error
-        self._config, self._role = config, who
+        self._config, self._roles = config, who
         log.info("changed: %s", ", ".join(keys) or "nothing")
 
-    async def _open(self, config: Config, who: Role) -> None:
-        self._calls.open(await open_desk(config, who, self._room.engines, self._clock), config.limits.calls)
-        self._web.business = who.business
+    async def _open(self, config: Config, who: Mapping[str, Role]) -> None:
+        """Raises EngineError where the language model cannot hold what somebody is to know."""
+        engines, desks = self._room.engines, {}
+        for name, one in who.items():
+            await engines.llm.prefill(PROBE, [Message("system", one.instructions)])
+            await engines.llm.forget(PROBE)
+            desks[name] = await open_desk(config, one, engines, self._clock)
+        self._calls.open(desks, config.limits.calls)
+        self._web.business = who[""].business
 
     def standing_still(self) -> list[str]:
         """What makes no progress, by name; the event loop does, or this would not run."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from appliance.doors.sip.options import account_name
 from appliance.engines.contracts import Engines
 from appliance.flow.desk import Desk
 from appliance.flow.pace import Pace
@@ -39,6 +40,21 @@ def role(config: Config) -> Role:
     except (KeyError, IndexError, ValueError):
         raise ConfigError(["agent.greeting: the only name it may use in braces is {business}"]) from None
     return Role(business=known.business, instructions=f"{manner}\n\nThe facts:\n\n{known.text}", greeting=greeting)
+
+
+def roles(config: Config) -> dict[str, Role]:
+    """By the desk's name: the usual one, "", and one for each account of the phone that has a persona, knowledge or
+    greeting of its own. Raises ConfigError naming what cannot be read, and whose it is."""
+    found = {"": role(config)}
+    for index, account in enumerate(config.sip.accounts):
+        own = {key: value for key in ("persona", "knowledge", "greeting") if (value := getattr(account, key))}
+        if own:
+            name = account_name(config.sip, index)
+            try:
+                found[name] = role(replace(config, agent=replace(config.agent, **own)))
+            except ConfigError as error:
+                raise ConfigError([f"sip.accounts, {name}: {problem}" for problem in error.problems]) from error
+    return found
 
 
 async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock) -> Desk:

@@ -21,7 +21,9 @@ from rich.text import Text
 
 from appliance.terms.clock import SystemClock, rfc3339
 from appliance.terms.events import (
+    AccountChanged,
     CallEnded,
+    CallRefused,
     CallStarted,
     Caption,
     EngineChanged,
@@ -29,6 +31,7 @@ from appliance.terms.events import (
     FillerSpoken,
     NetworkMeasured,
     ReplyHeard,
+    SourceBanned,
     StateChanged,
     TurnEnded,
     as_json,
@@ -36,7 +39,8 @@ from appliance.terms.events import (
 
 LATELY = 100
 """The figures are those of so many turns."""
-WORDS = ("transcript", "reply", "text")
+WORDS = ("transcript", "reply", "text", "caller", "to", "key")
+"""What was said, by whom, and which keys were pressed: a PIN, perhaps."""
 LIVE_ONLY = (Caption, ReplyHeard, StateChanged, NetworkMeasured)
 """They come many times a second, and are nobody's business but the caller's."""
 
@@ -96,6 +100,14 @@ class Terminal:
                     self._times.append(event.e2a_ms)
                 reply = f"replied after {event.e2a_ms:.0f} ms" if event.e2a_ms is not None else "no reply"
                 self.say(f"call {event.call[:6]} turn {event.turn}: {reply}")
+            case CallRefused():
+                self.say(f"a caller was refused: {event.why}")
+            case AccountChanged(registered=True):
+                self.say(f"{event.account} is registered")
+            case AccountChanged():
+                self.say(f"{event.account} is not registered: {event.why}")
+            case SourceBanned():
+                self.say(f"{event.source} knocks too often and is ignored for a while")
             case FillerSpoken(apology=True):
                 self.say(f"call {event.call[:6]} turn {event.turn}: an apology, no reply was ready in time")
             case EngineChanged(ready=False):

@@ -159,6 +159,16 @@ class Telephone:
         self._aim(answer.body)
         self._sending = asyncio.create_task(self._send())
 
+    def invite_and_cancel(self, uri: str) -> None:
+        """Call somebody and give up in the same breath, in a call of its own."""
+        found = re.fullmatch(r"sip:(?:[^@]+@)?([\d.]+):(\d+).*", uri)
+        assert found is not None
+        self._uri, call = uri, secrets.token_hex(8)
+        invite = self._request("INVITE", 1, body=self._sdp()).replace(self._id.encode(), call.encode())
+        cancel = re.sub(rb"Content-Type.*", b"Content-Length: 0\r\n\r\n", invite, flags=re.DOTALL)
+        for message in (invite, cancel.replace(b"INVITE", b"CANCEL")):
+            self._sip.sendto(message, (found[1], int(found[2])))
+
     async def hang_up(self) -> None:
         if not self.ended.is_set():
             self.ended.set()
@@ -294,7 +304,8 @@ class Telephone:
         if message is None:
             return
         if message.status:
-            self._responses.put_nowait(message)
+            if message.headers["call-id"] == self._id:
+                self._responses.put_nowait(message)
             return
         method = message.method
         if method in ("BYE", "CANCEL"):
@@ -410,7 +421,8 @@ def _parse(data: bytes) -> Message | None:
     for line in lines:
         name, _, value = line.partition(":")
         headers.setdefault(name.strip().lower(), value.strip())
-    return Message(first=first, headers=headers, body=body) if "cseq" in headers and "via" in headers else None
+    whole = {"via", "from", "to", "call-id", "cseq"} <= headers.keys()
+    return Message(first=first, headers=headers, body=body) if whole else None
 
 
 def _md5(text: str) -> str:

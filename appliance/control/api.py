@@ -29,6 +29,8 @@ class Phone(Protocol):
     async def redirect(self, call: str, to: str, introduce: str = "") -> None: ...
     async def send_keys(self, call: str, keys: str) -> None: ...
     def hang_up(self, call: str) -> None: ...
+    def mute(self, call: str, *, on: bool) -> None: ...
+    def hold(self, call: str, *, on: bool) -> None: ...
 
 
 class CallsApi:
@@ -40,7 +42,15 @@ class CallsApi:
         self._phone = phone
 
     def routes(self) -> list[web.RouteDef]:
-        verbs = {"redirect": self._redirect, "keys": self._keys, "hangup": self._hang_up}
+        verbs = {
+            "redirect": self._redirect,
+            "keys": self._keys,
+            "hangup": _plain(lambda phone, call: phone.hang_up(call)),
+            "mute": _plain(lambda phone, call: phone.mute(call, on=True)),
+            "unmute": _plain(lambda phone, call: phone.mute(call, on=False)),
+            "hold": _plain(lambda phone, call: phone.hold(call, on=True)),
+            "resume": _plain(lambda phone, call: phone.hold(call, on=False)),
+        }
         return [
             web.get("/api/calls", self._owner_only(self._list)),
             web.get("/api/calls/{id}", self._owner_only(self._show)),
@@ -80,10 +90,6 @@ class CallsApi:
         await phone.send_keys(request.match_info["id"], _text(await _body(request), "keys", 64))
         return web.Response(status=204)
 
-    async def _hang_up(self, request: web.Request, phone: Phone) -> web.Response:
-        phone.hang_up(request.match_info["id"])
-        return web.Response(status=204)
-
     def _told(self, handler: Callable[[web.Request, Phone], Awaitable[web.Response]]) -> Handler:
         """The handler, with its refusals as responses."""
 
@@ -100,6 +106,16 @@ class CallsApi:
                 return refuse(502, "phone", str(error))
 
         return handle
+
+
+def _plain(verb: Callable[[Phone, str], None]) -> Callable[[web.Request, Phone], Awaitable[web.Response]]:
+    """A verb that needs nothing but the call."""
+
+    async def handle(request: web.Request, phone: Phone) -> web.Response:
+        verb(phone, request.match_info["id"])
+        return web.Response(status=204)
+
+    return handle
 
 
 def refuse(status: int, code: str, message: str) -> web.Response:

@@ -25,6 +25,7 @@ class FileLine:
     lead_ms = 60.0
     caller = ""
     opening = ""
+    desk = ""
     held = False
 
     def __init__(self, pcm: Pcm, rate_out: int, clock: Clock, *, lead_in_ms: int = LEAD_IN_MS) -> None:

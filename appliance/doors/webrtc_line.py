@@ -50,6 +50,7 @@ class WebrtcLine:
     lead_ms = 60.0
     caller = ""
     opening = ""
+    desk = ""
     held = False
 
     def __init__(self, peer: RTCPeerConnection, clock: Clock, call: str | None, emit: Callable[[Event], None]) -> None:

@@ -129,6 +129,10 @@ class SipAccount:
     expires: Annotated[int, Ge(0), Le(86400)] = 300
     """How long a registration lasts, in seconds; 0: no registration, a trunk by address."""
     encryption: Encryption = "off"
+    persona: str = ""
+    """As `agent.persona`, for calls to this account; empty: that of the device, as the next two."""
+    knowledge: str = ""
+    greeting: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

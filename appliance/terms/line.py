@@ -29,8 +29,13 @@ class Line(Protocol):
     """Who is at the other end, as far as the door knows; empty where it does not."""
     opening: str
     """What the agent says first, instead of its greeting; empty: the greeting."""
-    held: bool
-    """The other side put us on hold: nobody hears us."""
+    desk: str
+    """Which of the device's desks answers; empty: the usual one."""
+
+    @property
+    def held(self) -> bool:
+        """The call is on hold: nobody hears us."""
+
     ended: str
     """Why it ended: `hangup`, `lost`, `moved` (its caller goes on over another line), `transferred`, `stopped`; empty
     until then."""

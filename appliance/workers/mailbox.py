@@ -51,7 +51,7 @@ class Mailbox:
         self._connection = connection
         self._decoder = Decoder()
         self._requests: deque[Request] = deque()
-        self._capacity = capacity
+        self.capacity = capacity
         self._open: dict[int, _Open] = {}
         self._news = threading.Condition()
         """Guards all of this, and is told of every message."""
@@ -159,7 +159,7 @@ class Mailbox:
 
     def _receive(self, message: Message) -> None:
         with self._news:
-            full = len(self._requests) >= self._capacity
+            full = len(self._requests) >= self.capacity
             match message.kind:
                 case Kind.CANCEL if message.request in self._open:
                     self._open[message.request].cancelled = True

@@ -10,13 +10,19 @@ import pytest
 
 from appliance.app.terminal import Journal, JsonRecords, Terminal, open_terminal
 from appliance.terms.events import (
+    AccountChanged,
     CallEnded,
+    CallPlaced,
+    CallRefused,
     CallStarted,
+    CallTransferred,
     Caption,
     EngineChanged,
     Event,
     FillerSpoken,
+    KeyPressed,
     Route,
+    SourceBanned,
     Span,
     TurnEnded,
 )
@@ -98,3 +104,30 @@ def test_a_log_record_is_an_object_too() -> None:
     record = logging.LogRecord("appliance.x", logging.WARNING, "", 1, "%s died", ("stt",), None)
     values = json.loads(JsonRecords().format(record))
     assert (values["level"], values["message"], values["type"]) == ("warning", "stt died", "log")
+
+
+def test_who_calls_and_which_keys_they_press_stays_here(capsys: pytest.CaptureFixture[str]) -> None:
+    number = "+4930123456"
+    events: list[Event] = [
+        CallStarted(call="a", door="sip", caller=number),
+        CallPlaced(call="b", door="sip", to=number, progress="dialling"),
+        CallRefused(door="sip", caller=number, why="busy"),
+        CallTransferred(call="a", to=number, done=True),
+        KeyPressed(call="a", key="7"),
+        AccountChanged(account="agent@pbx.example", registered=False, why="401 Unauthorized"),
+        SourceBanned(source="192.0.2.7", banned=1),
+    ]
+    journal, terminal = Journal(), Terminal()
+    with terminal.shown():
+        for event in events:
+            journal.tell(event)
+            terminal.tell(event)
+    printed = capsys.readouterr()
+    assert number not in printed.err + printed.out
+    assert '"7"' not in printed.err
+    for told in (
+        "a caller was refused: busy",
+        "agent@pbx.example is not registered: 401",
+        "192.0.2.7 knocks too often",
+    ):
+        assert told in printed.out

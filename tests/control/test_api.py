@@ -42,6 +42,12 @@ class Switchboard:
     def hang_up(self, call: str) -> None:
         self._ask("hang up", call)
 
+    def mute(self, call: str, *, on: bool) -> None:
+        self._ask("mute" if on else "unmute", call)
+
+    def hold(self, call: str, *, on: bool) -> None:
+        self._ask("hold" if on else "resume", call)
+
     def _ask(self, verb: str, call: str, *rest: str) -> None:
         if call != "abc":
             raise BadInput("There is no such call on the phone.")
@@ -77,7 +83,7 @@ async def test_a_call_is_placed_handed_on_and_ended(session: aiohttp.ClientSessi
         ("redirect", {"to": "100"}),
         ("redirect", {"to": "100", "introduce": "A caller."}),
         ("keys", {"keys": "1#"}),
-        ("hangup", None),
+        *((verb, None) for verb in ("mute", "unmute", "hold", "resume", "hangup")),
     ):
         assert (await session.post(f"{CALL}/{verb}", json=body)).status == 204
     assert phone.asked == [
@@ -85,7 +91,7 @@ async def test_a_call_is_placed_handed_on_and_ended(session: aiohttp.ClientSessi
         ("redirect", "100", ""),
         ("redirect", "100", "A caller."),
         ("keys", "1#"),
-        ("hang up",),
+        *((verb,) for verb in ("mute", "unmute", "hold", "resume", "hang up")),
     ]
 
 

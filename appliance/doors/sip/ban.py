@@ -6,12 +6,13 @@ import contextlib
 import ctypes
 import os
 import socket
+import stat
 import struct
 from collections.abc import Iterable
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
-SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
+SO_ATTACH_FILTER = 26
 NETWORK_HEADER = 0xFFF00000
 """SKF_NET_OFF: offsets from here are into the IP header, whatever the transport (Linux, filter.txt)."""
 LOAD_WORD, LOAD_BYTE, AND, JUMP_EQUAL, RETURN = 0x20, 0x30, 0x54, 0x15, 0x06
@@ -44,8 +45,17 @@ def enforce(banned: Iterable[str], ports: Iterable[int]) -> int:
     option = struct.pack("HP", len(code) // INSTRUCTION.size, ctypes.addressof(buffer))
     filtered, wanted = 0, set(ports)
     for entry in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(entry.name))) as bound:
-            if bound.family in (socket.AF_INET, socket.AF_INET6) and bound.getsockname()[1] in wanted:
-                bound.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, option)
-                filtered += 1
+        with contextlib.suppress(OSError):  # one of the entries is the listing itself, closed by now
+            number = int(entry.name)
+            if not stat.S_ISSOCK(os.fstat(number).st_mode):
+                continue  # `socket` would refuse the copy, and leave it open
+            with socket.socket(fileno=os.dup(number)) as bound:
+                filtered += _attach(bound, wanted, option)
     return filtered
+
+
+def _attach(bound: socket.socket, wanted: set[int], option: bytes) -> bool:
+    if bound.family not in (socket.AF_INET, socket.AF_INET6) or bound.getsockname()[1] not in wanted:
+        return False
+    bound.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, option)
+    return True

@@ -65,8 +65,9 @@ class Callers:
         """Of a call from this address at this local time; None: it is to be answered."""
         config = self._config
         if caller is None or caller.anonymous:
-            return None if config.anonymous and not config.allow else ANONYMOUS
-        if caller.matches(config.deny) or (config.allow and not caller.matches(config.allow)):
+            if config.allow or not config.anonymous:
+                return ANONYMOUS
+        elif caller.matches(config.deny) or (config.allow and not caller.matches(config.allow)):
             return DENIED
         return None if self._hours.open_at(moment) else self.elsewhere(CLOSED)
 

@@ -9,10 +9,12 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections import deque
 
 VALID_S = 60.0
 PART = re.compile(r"(\w+)\s*=\s*(?:\"([^\"]*)\"|([^\s,]+))")
 SEAL_CHARS = 32
+MOST_USED = 1000
 
 
 class Digest:
@@ -23,25 +25,31 @@ class Digest:
         self._realm = realm
         self._password = password
         self._secret = secrets.token_bytes(32)
+        self._used: deque[str] = deque(maxlen=MOST_USED)
+        """Nonces are good once, or who overhears one could use it again."""
 
     def challenge(self, now: float) -> str:
         """The value of a `WWW-Authenticate` header. `now`: seconds of a monotonic clock."""
         return f'Digest realm="{self._realm}", nonce="{self._nonce(now)}", algorithm=MD5, qop="auth"'
 
     def admits(self, authorization: str, method: str, now: float) -> bool:
-        """Does this `Authorization` header know the password?"""
+        """Does this `Authorization` header know the password? Of each challenge one answer is taken."""
         scheme, _, rest = authorization.strip().partition(" ")
         parts = {name.lower(): quoted or bare for name, quoted, bare in PART.findall(rest)}
-        if scheme.lower() != "digest" or not self._fresh(parts.get("nonce", ""), now):
+        nonce = parts.get("nonce", "")
+        if scheme.lower() != "digest" or nonce in self._used or not self._fresh(nonce, now):
             return False
         a1 = _md5(f"{self._user}:{self._realm}:{self._password}")
         a2 = _md5(f"{method}:{parts.get('uri', '')}")
-        middle = [parts.get("nonce", "")]
+        middle = [nonce]
         if parts.get("qop"):
             middle += [parts.get("nc", ""), parts.get("cnonce", ""), parts["qop"]]
         right = _md5(":".join([a1, *middle, a2]))
         known = hmac.compare_digest(right.encode(), parts.get("response", "").lower().encode("utf-8", "replace"))
-        return known and hmac.compare_digest(self._user.encode(), parts.get("username", "").encode("utf-8", "replace"))
+        user = hmac.compare_digest(self._user.encode(), parts.get("username", "").encode("utf-8", "replace"))
+        if known and user:
+            self._used.append(nonce)
+        return known and user
 
     def _nonce(self, now: float) -> str:
         moment = f"{int(now * 1000):x}"

@@ -29,11 +29,11 @@ from appliance.workers.supervisor import Worker
 from .address import Address, parse
 from .answering import Answering, Verdict
 from .callers import BUSY, FORBIDDEN, NOT_READY, Callers, Refusal
-from .exchange import ASK_WITHIN_S, Exchange, Leg, either
+from .exchange import ASK_WITHIN_S, Exchange, Leg, happens
 from .line import SipLine
 from .options import DIRECT, account_name
 from .transfer import ANSWERED_WITHIN_S, Introduction, Speak, blind
-from .waiting import music
+from .waiting import music, play
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,12 @@ class SipDoor:
         self._config = config
         self._callers = Callers(config)
         self._exchange = Exchange(worker, clock, self._hear)
-        self._introduction = Introduction(self._exchange, speak, music(config.hold_music), self._spawn)
+        self._music = music(config.hold_music)
+        self._introduction = Introduction(self._exchange, speak, self._music, self._spawn)
+        self._waiting: dict[SipLine, asyncio.Task[None]] = {}
+        """Music for who was put on hold."""
+        self._leaving: set[str] = set()
+        """Calls that are being handed on."""
         self._answer = answer
         self._speak = speak
         self._admit = admit
@@ -73,6 +78,8 @@ class SipDoor:
         self._emit = emit
         self._placed: dict[Leg, CallPlaced] = {}
         """Calls of ours that are not answered yet."""
+        self._talking: set[Leg] = set()
+        """With whom the agent talks: their keys are for us."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._registered = {account_name(config, i): "not yet" for i, a in enumerate(config.accounts) if a.expires}
 
@@ -116,22 +123,28 @@ class SipDoor:
     async def redirect(self, call: str, to: str, introduce: str = "") -> None:
         """Hand a caller on; with words to `introduce` them, only once these were said to who answers there.
 
-        Raises BadInput where there is no such call or it may not go there, EngineError where it came to nothing: then
-        the conversation goes on.
+        Raises BadInput where there is no such call or it may not go there, EngineError or NotReady where it came to
+        nothing: then the conversation goes on.
         """
         address = self._callers.may_call(to)
         line = self._line(call)
+        if call in self._leaving:
+            raise BadInput("This caller is being handed on already.")
+        self._leaving.add(call)
+        self._stop_music(line)
         line.flush()
-        line.hold(on=True)
+        line.hold("transfer", on=True)
         try:
             if introduce:
                 await self._introduction.run(line, self._account(address), address, introduce)
             else:
                 await blind(self._exchange, line, address)
-        except EngineError as error:
-            line.hold(on=False)
+        except (EngineError, NotReady) as error:
             self._emit(CallTransferred(call=call, to=address.name, done=False, why=str(error)))
             raise
+        finally:
+            self._leaving.discard(call)
+            line.hold("transfer", on=False)
         self._emit(CallTransferred(call=call, to=address.name, done=True))
 
     async def send_keys(self, call: str, keys: str) -> None:
@@ -142,7 +155,30 @@ class SipDoor:
 
     def hang_up(self, call: str) -> None:
         """Raises BadInput where there is no such call."""
+        for leg, placed in self._placed.items():
+            if placed.call == call and leg.line is None:  # it is not answered yet
+                leg.unwanted.set()
+                return
         self._line(call).hang_up("stopped")
+
+    def mute(self, call: str, *, on: bool) -> None:
+        """Let the agent no longer hear the caller, or hear them again. Raises BadInput where there is no such call."""
+        self._line(call).muted = on
+
+    def hold(self, call: str, *, on: bool) -> None:
+        """Let the caller wait with music, or go on. Raises BadInput where there is no such call."""
+        line = self._line(call)
+        line.hold("owner", on=on)
+        if not on:
+            self._stop_music(line)
+        elif line not in self._waiting and call not in self._leaving:
+            line.flush()
+            self._waiting[line] = asyncio.create_task(play(line, self._music))
+
+    def _stop_music(self, line: SipLine) -> None:
+        if (waiting := self._waiting.pop(line, None)) is not None:
+            waiting.cancel()
+            line.flush()
 
     def _line(self, call: str) -> SipLine:
         """Raises BadInput where there is no such call."""
@@ -164,9 +200,13 @@ class SipDoor:
             case "ringing" if leg in self._placed and self._placed[leg].progress == "dialling":
                 self._progress(leg, "ringing")
             case "held" | "resumed" if leg.line is not None:
-                leg.line.hold(on=told["event"] == "held")
-            case "key" if leg.line is not None:
+                leg.line.hold("peer", on=told["event"] == "held")
+            case "key" if leg.bridged is not None:
+                self._spawn(self._pass_key(leg.bridged, str(told["key"])))
+            case "key" if leg.line is not None and leg in self._talking:
                 self._key(leg.line, str(told["key"]))
+            case "transfer_refused":
+                log.warning("the phone: a caller's phone asked us to call somebody else; refused")
             case "quality" if leg.line is not None:
                 line = leg.line
                 line.network = line.quality.measure(told, self._clock.now(), dropped=line.dropped)
@@ -180,7 +220,6 @@ class SipDoor:
                 for name in self._registered:
                     self._registration(name, "the phone starts again")
             case "banned":
-                log.warning("the phone: %s knocks too often and is ignored for a while", told["source"])
                 self._emit(SourceBanned(source=str(told["source"]), banned=int(told["addresses"])))
 
     def _registration(self, account: str, why: str) -> None:
@@ -196,8 +235,14 @@ class SipDoor:
         if address is not None and not line.held:
             self._spawn(self._send_on(line.call, str(address)))
 
+    async def _pass_key(self, leg: Leg, key: str) -> None:
+        with contextlib.suppress(EngineError):  # the other one has hung up
+            await self._exchange.ask("keys", call=leg.number, keys=key)
+
     async def _send_on(self, call: str, to: str) -> None:
-        with contextlib.suppress(EngineError, BadInput):  # it was told as an event, and the conversation goes on
+        with contextlib.suppress(
+            EngineError, NotReady, BadInput
+        ):  # it was told as an event, and the conversation goes on
             await self.redirect(call, to)
 
     # --- calls
@@ -218,13 +263,15 @@ class SipDoor:
         if refusal is not None or release is None:
             await self._refuse(leg, refusal or BUSY, name)
             return
+        self._talking.add(leg)
         try:
-            leg.line = self._exchange.line(leg.number, caller=name)
+            leg.line = self._exchange.line(leg.number, caller=name, desk=str(told["account"]))
             if self._config.tone_keys:
                 leg.line.on_key = partial(self._key, leg.line)
             if await self._pick_up(leg):
                 await self._hold(leg, leg.line)
         finally:
+            await self._end(leg)
             release()
 
     def _refusal(self, caller: Address | None, *, direct: bool, known: bool) -> Refusal | None:
@@ -248,7 +295,7 @@ class SipDoor:
         except EngineError as error:
             log.info("the phone: a call could not be answered: %s", error)
             return False
-        return await either(leg.established, leg.closed, ESTABLISHED_WITHIN_S) is leg.established
+        return await happens(leg.established, leg.closed, within_s=ESTABLISHED_WITHIN_S)
 
     async def _place(self, line: SipLine, address: Address, release: Release) -> None:
         """We call somebody."""
@@ -258,19 +305,20 @@ class SipDoor:
         self._emit(placed)
         try:
             dialled = await self._exchange.dial(line, self._account(address), address)
+            dialled.unwanted = leg.unwanted
             self._placed[dialled] = self._placed.pop(leg)
             leg = dialled
-            if await either(leg.established, leg.closed, ANSWERED_WITHIN_S) is leg.established:
+            if await happens(leg.established, leg.closed, leg.unwanted, within_s=ANSWERED_WITHIN_S):
                 await self._answered(leg, line)
-            elif leg.closed.is_set():
-                self._progress(leg, *_outcome(leg.why))
+            elif leg.unwanted.is_set():
+                self._progress(leg, "failed", "given up")
             else:
-                await self._exchange.hang_up(leg)
-                self._progress(leg, "no answer")
-        except EngineError as error:
+                self._progress(leg, *(_outcome(leg.why) if leg.closed.is_set() else ("no answer", "")))
+        except (EngineError, NotReady) as error:
             self._progress(leg, "failed", str(error))
         finally:
             self._placed.pop(leg, None)
+            await self._end(leg)
             release()
 
     async def _answered(self, leg: Leg, line: SipLine) -> None:
@@ -290,8 +338,7 @@ class SipDoor:
             return
         if verdict is Verdict.RECORDING:
             await self._speak(line, line.opening)
-        line.hang_up("stopped")
-        await self._exchange.hang_up(leg)
+        await self._end(leg)
         self._progress(leg, *(("message left", "") if verdict is Verdict.RECORDING else ("failed", leg.why)))
 
     def _progress(self, leg: Leg, progress: str, why: str = "") -> None:
@@ -305,18 +352,26 @@ class SipDoor:
         return DIRECT if number is None else account_name(self._config, number)
 
     async def _hold(self, leg: Leg, line: SipLine) -> None:
-        """The conversation, and then the end of the call."""
+        """The conversation."""
         leg.line = line
+        self._talking.add(leg)
         if leg.closed.is_set():
-            return
+            line.hang_up("hangup")
         try:
             await self._answer(line)
         except EngineError as error:
             log.warning("call %s: %s", line.call, error)
-        finally:
-            line.hang_up("stopped")
-            if not leg.bridged:
-                await self._exchange.hang_up(leg)
+            if leg in self._placed:
+                self._progress(leg, "failed", str(error))
+
+    async def _end(self, leg: Leg) -> None:
+        """Whatever became of it."""
+        self._talking.discard(leg)
+        if leg.line is not None and leg.bridged is None:
+            leg.line.hang_up("stopped")
+            self._stop_music(leg.line)
+        if leg.bridged is None:
+            await self._exchange.hang_up(leg)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

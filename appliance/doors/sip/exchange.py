@@ -23,6 +23,8 @@ READY_WITHIN_S = 20.0
 FOREVER_S = 1e9
 ASK_WITHIN_S = 5.0
 AGAIN_S = 0.05
+HANG_UPS = 3
+"""So often it is tried: a worker with a full queue refuses that too."""
 WORKER_DIED = "rtp stream error: the phone's process died"
 
 
@@ -34,12 +36,14 @@ class Leg:
         self.line: SipLine | None = None
         self.established = asyncio.Event()
         self.closed = asyncio.Event()
+        self.unwanted = asyncio.Event()
+        """Whoever had us place it has changed their mind."""
         self.why = ""
         """How it was closed, in baresip's words: `486 Busy Here`, `Connection reset by peer`, …"""
         self.claimed = False
         """Somebody of ours knows it; a call that we place may be over before its number has come back."""
-        self.bridged = False
-        """It goes on without its conversation."""
+        self.bridged: Leg | None = None
+        """It goes on with that one, and without a conversation."""
 
 
 class Exchange:
@@ -57,14 +61,15 @@ class Exchange:
         await self._worker.start()
         await self._worker.wait_ready(READY_WITHIN_S)
         self._attending = asyncio.create_task(self._attend(), name="sip")
+        self._attending.add_done_callback(_report)
 
     async def stop(self) -> None:
         if self._attending is not None:
             self._attending.cancel()
         await self._worker.stop()
 
-    def line(self, number: int = 0, *, caller: str, opening: str = "") -> SipLine:
-        return SipLine(number, self._worker.note, self._clock, caller=caller, opening=opening)
+    def line(self, number: int = 0, *, caller: str, opening: str = "", desk: str = "") -> SipLine:
+        return SipLine(number, self._worker.note, self._clock, caller=caller, opening=opening, desk=desk)
 
     async def ask(self, op: str, within_s: float = ASK_WITHIN_S, /, **arguments: Any) -> Mapping[str, Any]:
         """Let the worker do something. Raises EngineError."""
@@ -84,9 +89,11 @@ class Exchange:
 
     async def hang_up(self, leg: Leg) -> None:
         """End it, if it has not ended."""
-        if not leg.closed.is_set():
-            with contextlib.suppress(EngineError):
-                await self.ask("hang_up", call=leg.number)
+        for _ in range(HANG_UPS):
+            if leg.number and not leg.closed.is_set():
+                with contextlib.suppress(EngineError):
+                    await self.ask("hang_up", call=leg.number)
+                    return
 
     async def _attend(self) -> None:
         while True:
@@ -131,6 +138,11 @@ class Exchange:
             leg.line.hang_up(_reason(why))
 
 
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("the phone: a bug of ours; it takes no calls any more", exc_info=error)
+
+
 def _reason(why: str) -> str:
     """Why a line ended, from how its call was closed."""
     if "transfered" in why:  # baresip's own spelling
@@ -138,12 +150,12 @@ def _reason(why: str) -> str:
     return "lost" if "rtp" in why.lower() or "timed out" in why.lower() else "hangup"
 
 
-async def either(wanted: asyncio.Event, other: asyncio.Event, within_s: float) -> asyncio.Event | None:
-    """Which of both happens, within so long; where both did, `other`."""
-    waits = [asyncio.create_task(event.wait()) for event in (wanted, other)]
+async def happens(wanted: asyncio.Event, *others: asyncio.Event, within_s: float) -> bool:
+    """Does the first of these events happen, before any other does, within so long?"""
+    waits = [asyncio.create_task(event.wait()) for event in (wanted, *others)]
     try:
         await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for wait in waits:
             wait.cancel()
-    return other if other.is_set() else wanted if wanted.is_set() else None
+    return wanted.is_set() and not any(event.is_set() for event in others)

@@ -22,6 +22,8 @@ MOST_AHEAD_S = 1.0
 class Audio(Protocol):
     """What of baresip's `CallAudio` is used."""
 
+    _bound_epoch: int | None
+
     def info(self) -> AudioInfo: ...
     def stats(self) -> AudioStats: ...
     def read(self, max_bytes: int) -> bytes: ...
@@ -52,6 +54,8 @@ class Leg:
         self.account = self._told = Account()
         self._audio = audio
         self._info: AudioInfo | None = None
+        self._epoch: int | None = None
+        """Of the streams that we know; a renegotiation replaces them."""
         self._heard = Resampler(CAPTURE_RATE, CAPTURE_RATE)
         self._spoken = Resampler(RATE_OUT, RATE_OUT)
         self._rest = np.zeros(0, np.int16)
@@ -77,9 +81,12 @@ class Leg:
         self._told = self.account
         return pcm[:whole]
 
-    def play(self, pcm: Pcm) -> None:
-        """Queue (n,) int16 at `RATE_OUT`; of more than a second that no stream takes, the oldest is lost."""
-        self._got += len(pcm)
+    def play(self, pcm: Pcm, given: int, flushes: int) -> None:
+        """Queue (n,) int16 at `RATE_OUT`, with which so much was given and so often flushed since the line began,
+        whether or not we were told of all of it; of more than a second that no stream takes, the oldest is lost."""
+        if flushes != self._flushes:
+            self.flush(flushes)
+        self._got = given
         self._ahead.append(pcm)
         if sum(map(len, self._ahead)) > MOST_AHEAD_S * RATE_OUT:
             self._ahead.popleft()
@@ -88,9 +95,9 @@ class Leg:
         except (AudioNotActive, AudioRestarted):
             self._close()
 
-    def flush(self) -> None:
-        """Drop what is queued."""
-        self._flushes += 1
+    def flush(self, flushes: int) -> None:
+        """Drop what is queued; so often it was by now."""
+        self._flushes = flushes
         self._ahead.clear()
         try:
             if self._info is not None:
@@ -122,6 +129,8 @@ class Leg:
         if info is None:
             return None
         stats = self._audio.stats()
+        if self._audio._bound_epoch != self._epoch:  # `stats` takes up the new streams without a word
+            raise AudioRestarted("the streams were replaced")
         self._draining = self._draining and stats.tx_buffered > 0
         buffered = 0 if self._draining else stats.tx_buffered
         played = self._samples(info, self._written - stats.tx_buffered - stats.tx_flushed_bytes)
@@ -139,7 +148,7 @@ class Leg:
         info = self._audio.info()
         if not (info.rx_ready and info.tx_ready):
             return None
-        self._info = info
+        self._info, self._epoch = info, self._audio._bound_epoch
         self._heard = Resampler(info.rx_sample_rate, CAPTURE_RATE)
         self._spoken = Resampler(RATE_OUT, info.tx_sample_rate)
         self._before, self._written = self.account.played, 0

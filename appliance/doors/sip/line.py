@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -21,6 +21,7 @@ RATE_OUT = 24_000
 """What the SIP worker takes; it resamples to the rate that the call has."""
 MAX_HEARD = 50
 """A second of sound that waits to be heard; more, and the oldest gives way."""
+Holder = Literal["peer", "owner", "transfer"]
 HELD_FRAME = np.zeros(FRAME_SAMPLES, np.int16)
 
 
@@ -41,14 +42,18 @@ class SipLine:
     lead_ms = 120.0
     """The worker tells every 20 ms how much was played, and asks the main process for nothing."""
 
-    def __init__(self, leg: int, note: Note, clock: Clock, *, caller: str, opening: str = "") -> None:
-        """`leg`: the worker's number of the call; `opening`: what the agent says first, where it is no greeting."""
+    def __init__(self, leg: int, note: Note, clock: Clock, *, caller: str, opening: str = "", desk: str = "") -> None:
+        """`leg`: the worker's number of the call; `opening`: what the agent says first, where it is no greeting;
+        `desk`: the account that was called."""
         self.call = secrets.token_urlsafe(16)
         self.ended = ""
         self.network: Network | None = None
         self.caller = caller
         self.opening = opening
-        self.held = False
+        self.desk = desk
+        self.muted = False
+        """The agent no longer hears the caller."""
+        self._holding: set[Holder] = set()
         self.leg = leg
         self.dropped = 0
         self.quality = Quality()
@@ -68,12 +73,13 @@ class SipLine:
 
     def play(self, pcm: Pcm) -> None:
         self._given += len(pcm)
-        self._note("play", {"call": self.leg}, pcm.astype("<i2").tobytes())
+        totals = {"call": self.leg, "given": self._given, "flushes": self._flushes}
+        self._note("play", totals, pcm.astype("<i2").tobytes())
 
     def flush(self) -> None:
         self._flushes += 1
         self._got, self._left = self._given, 0
-        self._note("flush", {"call": self.leg})
+        self._note("flush", {"call": self.leg, "flushes": self._flushes})
 
     @property
     def queued_ms(self) -> float:
@@ -88,9 +94,9 @@ class SipLine:
 
     def hang_up(self, reason: str) -> None:
         if not self.ended:
-            self.ended = reason
             self._hold_time(on=False)
             self._put(None)
+            self.ended = reason
 
     def sound(self, pcm: Pcm, account: Mapping[str, Any]) -> None:
         """The worker has something: (n,) int16 at 16 kHz in whole frames, and its account of ours (`leg.Account`)."""
@@ -100,14 +106,19 @@ class SipLine:
         now = self._clock.now()
         if not self.held:
             for frame in pcm.reshape(-1, FRAME_SAMPLES):
-                self._put(Frame(pcm=frame, at=now))
+                self._put(Frame(pcm=HELD_FRAME if self.muted else frame, at=now, made_up=self.muted))
                 if self.on_key is not None and (key := self._tone_keys.feed(frame)):
                     self.on_key(key)
 
-    def hold(self, *, on: bool) -> None:
-        """The other side holds us, or takes us back."""
-        self.held = on
-        self._hold_time(on=on)
+    @property
+    def held(self) -> bool:
+        """Somebody put the call on hold."""
+        return bool(self._holding)
+
+    def hold(self, who: Holder, *, on: bool) -> None:
+        """The other side (`peer`), the owner, or a transfer under way holds the call, or does so no longer."""
+        (self._holding.add if on else self._holding.discard)(who)
+        self._hold_time(on=self.held and not self.ended)
 
     def _hold_time(self, *, on: bool) -> None:
         if self._time is not None:
@@ -122,6 +133,8 @@ class SipLine:
             self._put(Frame(pcm=HELD_FRAME, at=self._clock.now(), made_up=True))
 
     def _put(self, frame: Frame | None) -> None:
+        if self.ended:
+            return
         if self._heard.full():
             self._heard.get_nowait()
             self.dropped += 1

@@ -12,8 +12,11 @@ USER = "frontdesk"
 SPARE_CALLS = 4
 """More than the device holds: those are refused by us, who say why."""
 SIGNALLING_TOS = 0x60
+SYSTEMS_CA = "/etc/ssl/certs/ca-certificates.crt"
+"""Of Debian and its relatives. Without any, baresip would check no certificate at all."""
 JITTER_MS = "20-200"
-CODECS = {"opus": "opus/48000/2", "g722": "g722/16000/1", "pcmu": "pcmu", "pcma": "pcma"}
+# Opus is mono here (`opus_stereo no`), and so baresip knows it; in SDP it has two channels all the same (RFC 7587).
+CODECS = {"opus": "opus/48000/1", "g722": "g722/16000/1", "pcmu": "pcmu", "pcma": "pcma"}
 MEDIA = {"off": "", "optional": "srtp", "mandatory": "srtp-mand"}
 
 
@@ -108,7 +111,7 @@ def _settings(config: SipConfig, host: str, port: int) -> str:
         "opus_packet_loss": "10",
         "opus_bitrate": "28000",
     }
-    for key, path in (("sip_cafile", config.ca), ("sip_certificate", config.certificate)):
+    for key, path in (("sip_cafile", config.ca or SYSTEMS_CA), ("sip_certificate", config.certificate)):
         if any(character.isspace() for character in path):
             raise ConfigError([f"sip: {path!r}: the path of a certificate may not have spaces"])
         if path:

@@ -7,9 +7,11 @@ import socket
 from contextlib import suppress
 from ipaddress import ip_address, ip_network
 
+WITHIN_S = 5.0
+
 
 class Peers:
-    """`resolve` asks the name service: at the start and after each registration.
+    """`resolve` asks the name service: at the start, after each registration, and now and then.
 
     Raises ValueError naming what of `trusted` is no address or network.
     """
@@ -21,11 +23,18 @@ class Peers:
 
     async def resolve(self) -> None:
         """What cannot be resolved now keeps its last addresses."""
-        loop = asyncio.get_running_loop()
-        for name in self._names:
-            with suppress(OSError):
-                found = await loop.getaddrinfo(name, None, type=socket.SOCK_DGRAM)
-                self._resolved |= {str(address[4][0]) for address in found}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WITHIN_S):
+                await asyncio.gather(*map(self._resolve, self._names))
+
+    def learn(self, address: str) -> None:
+        """We have sent a REGISTER there: by NAPTR and SRV records it can be elsewhere than the name's own address."""
+        self._resolved.add(address)
+
+    async def _resolve(self, name: str) -> None:
+        with suppress(OSError):
+            found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_DGRAM)
+            self._resolved |= {str(address[4][0]) for address in found}
 
     def knows(self, source: str) -> bool:
         """Does this address belong to one of them?"""

@@ -29,7 +29,7 @@ from .digest import Digest
 from .leg import Leg
 from .native import Native
 from .peers import Peers
-from .trace import read
+from .trace import Seen, read
 from .watch import Watch
 
 PUMP_S = FRAME_MS / 2000
@@ -53,8 +53,12 @@ EVENTS = {
     Event.CALL_HOLD: "held",
     Event.CALL_RESUME: "resumed",
 }
-UNSERVED = (403, 404, 405, 480, 501)
+UNSERVED = (403, 404, 405, 501)
 """What we answer to who knocks at the wrong door."""
+RESOLVE_EVERY_S = 300.0
+AGAIN_S, AGAIN_TIMES = 0.2, 20
+MOST_WAITING = 1000
+"""Requests and notes; they are taken as they come."""
 
 
 class SipStack:
@@ -81,7 +85,9 @@ class SipStack:
         self._ports = ports
         self._native = Native()
         self._peers = Peers(servers, trusted)
-        self._watch = Watch(self._peers.knows)
+        self._watch = Watch(self._is_spared)
+        self._sources: dict[int, str] = {}
+        """From where each call came."""
         self._digest = Digest(REALM, password, REALM) if password else None
         self._agents: dict[str, UserAgent] = {}
         self._names: dict[int, str] = {}
@@ -113,6 +119,7 @@ class SipStack:
 
     def serve(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
+        mailbox.capacity = MOST_WAITING
         threading.Thread(target=self._take, args=(mailbox,), name="requests", daemon=True).start()
         self._loop.run_until_complete(self._run())
 
@@ -137,14 +144,15 @@ class SipStack:
                 self._spawn(self._register(name, agent))
 
     async def _run(self) -> None:
-        pumping = asyncio.create_task(self._pump())
+        works = [asyncio.create_task(work) for work in (self._pump(), self._keep_up())]
+        for work in works:
+            work.add_done_callback(lambda _: self._ended.set())  # neither ends by itself: a bug, and a new process
         await self._ended.wait()
-        pumping.cancel()
-        for call, _ in tuple(self._calls.values()):
-            await self._quietly(call.hangup())
-        for name, agent in self._agents.items():
-            if name in self._registered:
-                await self._quietly(agent.unregister(timeout=1.0))
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*(self._quietly(call.hangup()) for call, _ in tuple(self._calls.values())))
+        registered = [agent for name, agent in self._agents.items() if name in self._registered]
+        await asyncio.gather(*(self._quietly(agent.unregister(timeout=1.0)) for agent in registered))
         await self._runtime.close()
 
     @staticmethod
@@ -163,22 +171,30 @@ class SipStack:
                 self._loop.call_soon_threadsafe(self._ended.set)
                 return
             if request is None:
-                asyncio.run_coroutine_threadsafe(self._beat(), self._loop).result()
+                asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self._loop).result()
             else:
                 self._loop.call_soon_threadsafe(self._begin, request)
 
-    async def _beat(self) -> None:
-        if self._watch.lift(time.monotonic()):
-            ban.enforce(self._watch.banned, self._ports)
+    async def _keep_up(self) -> None:
+        """Lift bans that are over, and ask now and then where our servers are."""
+        resolved = time.monotonic()
+        while True:
+            await asyncio.sleep(BEAT_S)
+            if self._watch.lift(time.monotonic()):
+                ban.enforce(self._watch.banned, self._ports)
+            if time.monotonic() - resolved > RESOLVE_EVERY_S:
+                resolved = time.monotonic()
+                await self._peers.resolve()
 
     def _begin(self, request: Request) -> None:
         match request.op:
             case "play":
                 if (known := self._calls.get(request.arguments["call"])) is not None:
-                    known[1].play(np.frombuffer(request.data, "<i2"))
+                    totals = (int(request.arguments[key]) for key in ("given", "flushes"))
+                    known[1].play(np.frombuffer(request.data, "<i2"), *totals)
             case "flush":
                 if (known := self._calls.get(request.arguments["call"])) is not None:
-                    known[1].flush()
+                    known[1].flush(int(request.arguments["flushes"]))
             case "attend":
                 self._attending = request
                 while self._untold:
@@ -199,7 +215,10 @@ class SipStack:
             "connect": self._connect,
         }
         try:
-            self._mailbox.part(request, await operations[request.op](**request.arguments))
+            answer = await operations[request.op](**request.arguments)
+            if request.op == "dial" and self._mailbox.cancelled(request):  # nobody waits for it any more
+                await self._quietly(self._calls[answer["call"]][0].hangup())
+            self._mailbox.part(request, answer)
             self._mailbox.done(request)
         except (BaresipError, ValueError, KeyError, TypeError) as error:
             status = getattr(error, "status", None)
@@ -209,7 +228,9 @@ class SipStack:
         async with self._dialling:
             call = await self._agents[account].dial(to)
             self._calls[call.handle] = call, Leg(call.audio)
-        for event in self._early.pop(call.handle, []):  # what happened before `dial` returned
+        early = self._early.pop(call.handle, [])
+        self._early.clear()
+        for event in early:  # what happened before `dial` returned
             call._on_stack_event(event)
             self._on_call(event)
         return {"call": call.handle}
@@ -232,7 +253,14 @@ class SipStack:
 
     async def _hold(self, *, call: int, on: bool) -> Mapping[str, Any]:
         held, _ = self._calls[call]
-        await (held.hold() if on else held.resume())
+        for attempt in range(AGAIN_TIMES):
+            try:
+                await (held.hold() if on else held.resume())
+                break
+            except BaresipError as error:  # the re-INVITE before it is not answered yet
+                if "retry shortly" not in str(error) or attempt == AGAIN_TIMES - 1:
+                    raise
+                await asyncio.sleep(AGAIN_S)
         return {}
 
     async def _send_keys(self, *, call: int, keys: str) -> Mapping[str, Any]:
@@ -251,21 +279,28 @@ class SipStack:
     # --- what happens
 
     async def _incoming(self, name: str, call: Call) -> None:
-        if self._digest is not None and name == DIRECT and not await self._knows_password(call):
+        source = self._native.source(call.handle, call.call_id or "")
+        if self._digest is not None and name == DIRECT and not await self._knows_password(call, source):
             challenge = {"WWW-Authenticate": self._digest.challenge(time.monotonic())}
             await self._turn_away(call, 401, "Unauthorized", challenge)
             return
+        if call.state is CallState.CLOSED:  # the caller gave up meanwhile
+            return
         self._calls[call.handle] = call, Leg(call.audio)
-        known = self._peers.knows(self._native.source(call.handle, call.call_id or ""))
+        self._sources[call.handle] = source
+        known = self._peers.knows(source)
         self._tell({"event": "incoming", "call": call.handle, "account": name, "from": call.peer, "known": known})
 
-    async def _knows_password(self, call: Call) -> bool:
+    async def _knows_password(self, call: Call, source: str) -> bool:
         assert self._digest is not None
         deadline = time.monotonic() + AUTHORIZED_WITHIN_S
         while call.call_id not in self._authorized and time.monotonic() < deadline:  # noqa: ASYNC110 - a log's thread
             await asyncio.sleep(PUMP_S / 2)
         credentials = self._authorized.pop(call.call_id or "", "")
-        return self._digest.admits(credentials, "INVITE", time.monotonic())
+        known = self._digest.admits(credentials, "INVITE", time.monotonic())
+        if credentials and not known:
+            self._ban(source, self._watch.refused(source, time.monotonic(), credentials))
+        return known
 
     def _on_event(self, event: StackEvent) -> None:
         match event.event:
@@ -291,6 +326,7 @@ class SipStack:
             self._tell({"event": "quality", "call": call, **asdict(CallStats._from_payload(event.stats))})
         elif event.event is Event.CALL_CLOSED:
             del self._calls[call]
+            self._sources.pop(call, None)
             self._tell({"event": "closed", "call": call, "why": event.text or ""})
 
     def _registration(self, name: str, registered: bool, why: str) -> None:
@@ -318,24 +354,30 @@ class SipStack:
         seen = read(text)
         if seen is not None:
             credentials = _header(text, "authorization") if seen.received and seen.method == "INVITE" else ""
-            call_id = _header(text, "call-id") or _header(text, "i") if seen.method == "INVITE" else ""
+            call_id = _header(text, "call-id") or _header(text, "i")
             self._loop.call_soon_threadsafe(self._on_message, seen, call_id, credentials)
 
-    def _on_message(self, seen: Any, call_id: str, credentials: str) -> None:
+    def _on_message(self, seen: Seen, call_id: str, credentials: str) -> None:
         now = time.monotonic()
-        if seen.received and seen.method == "INVITE" and not seen.status:
+        if credentials:
             self._authorized[call_id] = credentials
             if len(self._authorized) > REMEMBERED:
                 self._authorized.popitem(last=False)
         if seen.received and not seen.status:
-            newly = self._watch.request(seen.peer, now)
-        elif not seen.received and (seen.status in UNSERVED or (seen.status == 401 and self._digest is not None)):
-            newly = self._watch.refused(seen.peer, now)
-        else:
-            return
+            self._ban(seen.peer, self._watch.request(seen.peer, now))
+        elif not seen.received and seen.status in UNSERVED:
+            self._ban(seen.peer, self._watch.refused(seen.peer, now, call_id))
+        elif not seen.received and seen.method == "REGISTER" and not seen.status:
+            self._peers.learn(seen.peer)
+
+    def _ban(self, source: str, newly: bool) -> None:
         if newly:
             ban.enforce(self._watch.banned, self._ports)
-            self._tell({"event": "banned", "source": seen.peer, "addresses": len(self._watch.banned)})
+            self._tell({"event": "banned", "source": source, "addresses": len(self._watch.banned)})
+
+    def _is_spared(self, source: str) -> bool:
+        """Our servers, trusted addresses, and who is on the phone: their address could be used by somebody else."""
+        return self._peers.knows(source) or source in self._sources.values()
 
     # --- sound
 

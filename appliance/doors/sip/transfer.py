@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from appliance.dsp.resample import Resampler
-from appliance.terms.errors import EngineError
+from appliance.terms.errors import EngineError, NotReady
 from appliance.terms.line import Line
 from appliance.terms.units import CAPTURE_RATE, Pcm
 
 from .address import Address
-from .exchange import Exchange, Leg, either
+from .exchange import Exchange, Leg, happens
 from .line import RATE_OUT, SipLine
 from .waiting import playing
 
@@ -47,19 +47,19 @@ class Introduction:
         self._spawn = spawn
 
     async def run(self, line: SipLine, account: str, to: Address, words: str) -> None:
-        """Raises EngineError where it came to nothing."""
+        """Raises EngineError or NotReady where it came to nothing."""
         exchange = self._exchange
         other = exchange.line(caller=to.name)
-        leg: Leg | None = None
+        callers, leg = exchange.legs[line.leg], None
         try:
             async with playing(line, self._music):
                 leg = await exchange.dial(other, account, to)
                 leg.line = other
-                if await either(leg.established, leg.closed, ANSWERED_WITHIN_S) is not leg.established:
-                    raise EngineError(f"{to.name} did not answer: {leg.why or 'it rang for too long'}")
+                if not await happens(leg.established, leg.closed, callers.closed, within_s=ANSWERED_WITHIN_S):
+                    raise EngineError(f"{to.name} did not answer: {leg.why or 'nobody waited any longer'}")
                 await self._speak(other, words)
-            await self._connect(line, leg)
-        except EngineError:
+            await self._connect(callers, leg)
+        except (EngineError, NotReady):
             with contextlib.suppress(EngineError):  # connecting puts a caller on hold
                 await exchange.ask("hold", call=line.leg, on=False)
             if leg is not None:
@@ -68,21 +68,19 @@ class Introduction:
         finally:
             other.hang_up("stopped")
 
-    async def _connect(self, line: SipLine, other: Leg) -> None:
-        """Let the phones connect themselves (REFER with Replaces, RFC 3891); where the caller's cannot do that, stay
-        between them."""
+    async def _connect(self, callers: Leg, other: Leg) -> None:
+        """Let the phones connect themselves (REFER with Replaces, RFC 3891); where they cannot, stay between them."""
         ask = self._exchange.ask
-        numbers = {"call": line.leg, "other": other.number}
+        numbers = {"call": callers.number, "other": other.number}
         try:
             await ask("connect", TRANSFERRED_WITHIN_S, **numbers, within_s=REFERRED_WITHIN_S)
-        except EngineError as error:
-            if "Replaces" not in str(error):
+        except EngineError:
+            if callers.closed.is_set() or other.closed.is_set() or callers.line is None:
                 raise
             for number in numbers.values():  # the attempt has put both on hold
                 await ask("hold", call=number, on=False)
-            callers = self._exchange.legs[line.leg]
-            callers.bridged = True
-            line.hang_up("transferred")
+            callers.bridged, other.bridged = other, callers
+            callers.line.hang_up("transferred")
             self._spawn(self._bridge(callers, other))
 
     async def _bridge(self, *legs: Leg) -> None:

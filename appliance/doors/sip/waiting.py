@@ -37,7 +37,7 @@ def music(path: str) -> Pcm:
 @asynccontextmanager
 async def playing(line: SipLine, sound: Pcm) -> AsyncIterator[None]:
     """Play it over and over until the block ends."""
-    task = asyncio.create_task(_play(line, sound))
+    task = asyncio.create_task(play(line, sound))
     try:
         yield
     finally:
@@ -45,7 +45,8 @@ async def playing(line: SipLine, sound: Pcm) -> AsyncIterator[None]:
         line.flush()
 
 
-async def _play(line: SipLine, sound: Pcm) -> None:
+async def play(line: SipLine, sound: Pcm) -> None:
+    """The same, without end."""
     at = 0
     while len(sound):
         while line.queued_ms < line.lead_ms:

@@ -17,6 +17,7 @@ LONGEST_BAN_S = 86_400.0
 MOST_ADDRESSES = 2000
 """Of more, those unheard for longest are forgotten."""
 MOST_BANNED = 500
+MOST_TOLD = 500
 
 
 @dataclass(slots=True)
@@ -32,14 +33,19 @@ class Watch:
     def __init__(self, trusted: Callable[[str], bool]) -> None:
         self._trusted = trusted
         self._strangers: OrderedDict[str, _Stranger] = OrderedDict()
+        self._told: deque[tuple[str, str]] = deque(maxlen=MOST_TOLD)
         self.banned: dict[str, float] = {}
 
     def request(self, source: str, now: float) -> bool:
         """A request came from this address; is it to be banned now? `now`: seconds of any monotonic clock."""
         return self._count(source, now, "requests")
 
-    def refused(self, source: str, now: float) -> bool:
-        """We had to refuse something: an unknown name, a wrong password, a request we do not serve."""
+    def refused(self, source: str, now: float, transaction: str) -> bool:
+        """We had to refuse something: an unknown name, a wrong password, a request we do not serve. A refusal that is
+        sent again (nobody has acknowledged it) counts once: anybody can send one request in another's name."""
+        if (source, transaction) in self._told:
+            return False
+        self._told.append((source, transaction))
         return self._count(source, now, "refused")
 
     def lift(self, now: float) -> bool:

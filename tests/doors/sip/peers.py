@@ -83,6 +83,8 @@ call_max_calls 4
 audio_player aubridge,nil
 audio_source aufile,{tone}
 audio_alert nil,nil
+opus_stereo no
+opus_sprop_stereo no
 rtp_ports {rtp}-{rtp_end}
 module_path /usr/lib/baresip/modules
 module g711.so

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 from appliance.doors.sip import ban
 
@@ -39,6 +40,18 @@ def test_connections_are_dropped_too() -> None:
             else:
                 raise AssertionError("the scanner was let in")
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
+
+
+def test_it_leaves_no_descriptor_open() -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    with open("/dev/null"):
+        ban.enforce([], [1])
+        before = descriptors()
+        for _ in range(20):
+            ban.enforce(["192.0.2.1"], [1])
+        assert descriptors() == before
 
 
 def test_where_nothing_listens_nothing_is_filtered() -> None:

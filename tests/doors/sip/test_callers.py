@@ -29,6 +29,7 @@ PBX = SipAccount(user="agent", domain="pbx.example:5070")
         ({"allow": ["bob@*"]}, ANN, 603),
         ({"deny": ["ann@*"], "allow": ["*@house.example"]}, ANN, 603),
         ({"hours": "Tu 08:00-18:00"}, ANN, 480),
+        ({"hours": "Tu 08:00-18:00"}, HIDDEN, 480),
         ({"hours": "Tu 08:00-18:00", "overflow": "night"}, ANN, 302),
     ],
 )

@@ -32,6 +32,12 @@ def test_who_knows_the_password_is_admitted(digest: Digest, qop: bool) -> None:
     assert digest.admits(answer(digest.challenge(5.0), "frontdesk", "geheim", qop=qop), "INVITE", 6.0)
 
 
+def test_an_answer_is_taken_once(digest: Digest) -> None:
+    overheard = answer(digest.challenge(5.0), "frontdesk", "geheim")
+    assert digest.admits(overheard, "INVITE", 6.0)
+    assert not digest.admits(overheard, "INVITE", 6.1)
+
+
 def test_everybody_else_is_not(digest: Digest) -> None:
     challenge = digest.challenge(5.0)
     assert not digest.admits(answer(challenge, "frontdesk", "wrong"), "INVITE", 6.0)

@@ -14,6 +14,7 @@ import pytest
 from appliance.bench.switchboard import TRUSTING, Phone, listen, phone, tone
 from appliance.bench.telephone import Refused
 from appliance.doors.sip.hours import DAYS
+from appliance.doors.sip.watch import MOST_REFUSED
 from appliance.terms.errors import BadInput, EngineError
 from appliance.terms.events import CallPlaced, CallRefused, CallTransferred, KeyPressed, NetworkMeasured, SourceBanned
 from appliance.terms.units import dbfs
@@ -100,7 +101,7 @@ async def test_a_password_is_asked_for_and_checked() -> None:
 
 async def test_who_guesses_passwords_is_ignored_by_the_kernel() -> None:
     async with phone(replace(TRUSTING, trusted=[], password="geheim"), echo) as desk:
-        for _ in range(5):
+        for _ in range(MOST_REFUSED):
             async with telephone("127.0.0.66", user="frontdesk", password="guess") as scanner:
                 with pytest.raises(Refused):
                     await asyncio.wait_for(scanner.call(desk.uri), 3.0)
@@ -159,6 +160,42 @@ async def test_a_held_agent_hears_nothing_and_time_goes_on(desk: Phone) -> None:
         await desk.until(lambda: loudness(caller.heard[-10:]) > -30)
 
 
+async def test_a_call_of_ours_that_rings_can_be_given_up(desk: Phone) -> None:
+    async with telephone() as callee:
+        callee.picks_up = None
+        call = await desk.door.dial(callee.uri, "Hello.")
+        await desk.until(lambda: callee.called.is_set())
+        desk.door.hang_up(call)
+        await asyncio.wait_for(callee.ended.wait(), 5)
+        await desk.until(lambda: desk.told(CallPlaced)[-1].why == "given up")
+
+
+async def test_callers_who_give_up_at_once_leave_nothing_behind(desk: Phone) -> None:
+    async with telephone() as caller:
+        for _ in range(20):
+            caller.invite_and_cancel(desk.uri)
+        await caller.call(desk.uri)
+        await desk.until(lambda: len(desk.door._exchange.legs) == 1)
+
+
+async def test_a_caller_is_handed_on_once_at_a_time(desk: Phone) -> None:
+    async with telephone() as caller:
+        await caller.call(desk.uri)
+        await desk.until(lambda: desk.lines)
+        call = desk.lines[0].call
+        desk.door.hold(call, on=True)
+        transfer = asyncio.create_task(desk.door.redirect(call, "sip:100@127.0.0.1:9"))
+        await desk.until(lambda: caller.referred)
+        with pytest.raises(BadInput, match="already"):
+            await desk.door.redirect(call, "sip:100@127.0.0.1:9")
+        await caller.notify(486)
+        with pytest.raises(EngineError):
+            await transfer
+        assert desk.lines[0].held, "its owner still holds it"
+        desk.door.hold(call, on=False)
+        assert not desk.lines[0].held
+
+
 async def test_a_machine_is_left_a_message_after_its_beep(desk: Phone) -> None:
     async with telephone() as machine:
         await desk.door.dial(machine.uri, "Please call us back.")
@@ -168,6 +205,27 @@ async def test_a_machine_is_left_a_message_after_its_beep(desk: Phone) -> None:
         assert len(machine.voiced) > 15
         await desk.until(lambda: desk.told(CallPlaced)[-1].progress == "message left")
         assert not desk.lines
+
+
+async def test_a_muted_caller_is_not_heard_and_a_held_one_waits(desk: Phone) -> None:
+    async with telephone() as caller:
+        await caller.call(desk.uri)
+        await desk.until(lambda: desk.lines)
+        call = desk.lines[0].call
+        desk.door.mute(call, on=True)
+        caller.say(tone(0.5, 8000))
+        await desk.until(lambda: not caller.speaking)
+        await asyncio.sleep(0.3)
+        assert not caller.voiced
+        desk.door.mute(call, on=False)
+        desk.door.hold(call, on=True)
+        caller.heard.clear()
+        await desk.until(lambda: len(caller.heard) > 20)
+        assert desk.lines[0].held
+        assert -62 < loudness(caller.heard[-10:]) < -48, "a soft noise"
+        desk.door.hold(call, on=False)
+        caller.say(tone(0.5, 8000))
+        await desk.until(lambda: len(caller.voiced) > 10)
 
 
 async def test_a_call_of_ours_is_answered(desk: Phone) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +74,27 @@ def at_pbx(
     return SipConfig(enabled=True, accounts=[account], ca=str(folder / "cert.pem"), dial=["*"])
 
 
+@contextlib.asynccontextmanager
+async def marks() -> AsyncIterator[list[str]]:
+    """The DSCP of each UDP packet on loopback, as tshark sees it; filled when the block ends."""
+    seen: list[str] = []
+    tshark = await asyncio.create_subprocess_exec(
+        *("tshark", "-l", "-i", "lo", "-f", "udp", "-T", "fields", "-e", "ip.dsfield.dscp"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert tshark.stderr is not None
+    while "Capturing on" not in (line := (await tshark.stderr.readline()).decode()) and line:
+        pass
+    try:
+        yield seen
+    finally:
+        if tshark.returncode is None:
+            tshark.terminate()
+        output, _ = await tshark.communicate()
+        seen += output.decode().split()
+
+
 def peer_account(port: int, transport: str) -> str:
     where, media = (port + 1, ";mediaenc=srtp-mand") if transport == "tls" else (port, "")
     proxy = f'outbound="sip:{DOMAIN}:{where};transport={transport}"'
@@ -101,6 +125,21 @@ async def test_calls_both_ways_through_a_pbx(folder: Path, transport: str) -> No
         assert desk.told(CallPlaced)[-1].progress == "answered"
         desk.door.hang_up(desk.lines[1].call)
         await desk.until(lambda: sum(event.get("type") == "CALL_CLOSED" for event in peer.events) == 2)
+
+
+async def test_opus_and_marked_packets(folder: Path) -> None:
+    agent = Listener()
+    soundfile.write(folder / "tone.wav", tone(30.0, 48_000, HERTZ), 48_000)
+    account = "<sip:caller@127.0.0.1>;regint=0;answermode=auto;audio_codecs=opus/48000/1"
+    async with (
+        phone(TRUSTING, agent) as desk,
+        baresip(folder, free_port(), folder / "tone.wav", account) as caller,
+        marks() as seen,
+    ):
+        caller.tell("dial", desk.uri)
+        await desk.until(lambda: agent.hears(HERTZ))
+    if os.geteuid() == 0:  # who else cannot look at packets
+        assert seen.count("46") >= 50
 
 
 async def test_a_wrong_password_is_told(folder: Path) -> None:
