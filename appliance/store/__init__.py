@@ -1,0 +1,1 @@
+"""What must outlive a power cut: SQLite files, each with one writer."""
