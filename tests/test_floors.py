@@ -45,6 +45,8 @@ PURE = {
     "rtp/jitter.py",
     "rtp/steady.py",
     "control/book.py",
+    "telemetry/homeassistant.py",
+    "telemetry/reporter.py",
     "doors/queue.py",
     "doors/rate.py",
     "doors/tickets.py",

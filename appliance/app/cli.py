@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from appliance.telemetry.mqtt import forget as forget_device
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError, FrontdeskError
 from appliance.web.owner import token
@@ -24,6 +25,7 @@ from .daemon import run as run_daemon
 from .dial import dial as dial_out
 from .places import state_dir
 from .systemd import Systemd
+from .telemetry import device
 from .terminal import open_terminal
 
 app = typer.Typer(
@@ -36,6 +38,8 @@ app = typer.Typer(
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
 app.add_typer(calls_cli.app, name="calls")
+mqtt_app = typer.Typer(help="What a broker knows of this device.", no_args_is_help=True)
+app.add_typer(mqtt_app, name="mqtt")
 
 ConfigFile = Annotated[
     Path | None,
@@ -115,6 +119,21 @@ def console(
     address = url(settled.http.host, settled.http.port, secure=bool(settled.http.tls))
     print(f"{address}console#key={token(state_dir(os.environ))}")
     print("Keep this to yourself: whoever has it sees what callers said.", file=sys.stderr)
+
+
+@mqtt_app.callback()
+def mqtt() -> None:
+    """What a broker knows of this device."""
+
+
+@mqtt_app.command()
+def forget(config: ConfigFile = None) -> None:
+    """Take back what the broker keeps of this device: it disappears from Home Assistant and from the board."""
+    settled = settings.load(config, os.environ)
+    if not settled.mqtt.url:
+        raise ConfigError(["mqtt.url is empty: there is no broker"], mend="Set it, or name the --config that has it.")
+    forget_device(settled.mqtt, device(settled))
+    print(f"The broker has forgotten {device(settled)}.")
 
 
 def _print_turn(turn: dict[str, Any]) -> None:

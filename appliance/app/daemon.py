@@ -30,6 +30,7 @@ from .engines import EngineRoom
 from .phone import open_phone
 from .settings import changed
 from .systemd import Systemd
+from .telemetry import open_telemetry
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Daemon:
         self._book = CallBook()
         owner = Owner(token(state))
         self._metrics = Metrics(owner.only)
+        self._telemetry = open_telemetry(config, state, self._clock)
         self._phone = open_phone(config, self._calls, self._clock, self._emit)
         self._door = WebrtcDoor(self._calls.answer, self._calls.admit, self._clock, config.webrtc, self._emit)
         self._web = WebServer(
@@ -73,6 +75,8 @@ class Daemon:
     def _emit(self, event: Event) -> None:
         self._book.note(event, rfc3339(self._clock.utc()))
         self._metrics.note(event)
+        if self._telemetry is not None:
+            self._telemetry.note(event)
         self._tell(event)
 
     @property
@@ -83,6 +87,8 @@ class Daemon:
     async def start(self) -> None:
         """Returns once calls are answered; the page is up before that. Raises DeviceError or EngineError."""
         await self._web.start()
+        if self._telemetry is not None:
+            await self._telemetry.start()
         await self._room.start(READY_WITHIN_S)
         await self._open(self._config, self._roles)
         if self._phone is not None:
@@ -133,6 +139,8 @@ class Daemon:
         await self._calls.close()
         await self._web.stop()
         await self._room.stop()
+        if self._telemetry is not None:
+            await self._telemetry.stop()
 
     def _missing(self) -> list[str]:
         return self._room.missing() or ([] if self._calls.open_to_callers else ["phrases"])

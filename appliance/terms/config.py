@@ -185,6 +185,35 @@ class SipConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MqttConfig:
+    url: str = ""
+    """`mqtt://`, `mqtts://`, `ws://` or `wss://` and a host; empty: nothing is told over MQTT."""
+    device: str = ""
+    """Its name in topics: letters, digits, `-`, `_`, `.`; empty: the computer's."""
+    discovery: str = "homeassistant"
+    """The prefix under which Home Assistant looks for devices; empty: it is told nothing."""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    ca: str = ""
+    """The certificates (PEM) that the broker's is checked against; empty: the system's."""
+    certificate: str = ""
+    """The device's own, for brokers that want one, and its key (PEM)."""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetryConfig:
+    period: Annotated[float, Ge(1), Le(3600)] = 30.0
+    """How often the device's state is told, in seconds; changes are told at once."""
+    text: bool = False
+    """What was said, by whom, and which keys were pressed leaves the device too."""
+    alert_p50_ms: Annotated[float, Ge(50), Le(60_000)] = 600.0
+    """Twenty turns in a row whose usual wait is longer are an alert; so is …"""
+    alert_p95_ms: Annotated[float, Ge(50), Le(60_000)] = 1200.0
+    """… a longest wait beyond this; and any single one of twice that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     http: HttpConfig = field(default_factory=HttpConfig)
     models: ModelsConfig = field(default_factory=ModelsConfig)
@@ -196,3 +225,5 @@ class Config:
     turns: TurnsConfig = field(default_factory=TurnsConfig)
     webrtc: WebrtcConfig = field(default_factory=WebrtcConfig)
     sip: SipConfig = field(default_factory=SipConfig)
+    mqtt: MqttConfig = field(default_factory=MqttConfig)
+    telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)

@@ -1,0 +1,180 @@
+"""Telemetry against a real broker: there, away, silent, strict."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from appliance.store.outbox import Item, Outbox
+from appliance.telemetry.homeassistant import discovery_topic
+from appliance.telemetry.mqtt import Mqtt, broker, forget
+from appliance.terms.config import MqttConfig
+from appliance.terms.errors import ConfigError
+from tests.doors.sip.peers import certificate
+
+from .mosquitto import LOOPBACK, free_port, mosquitto, subscriber, until
+
+DEVICE = "desk-1"
+
+
+def event(seq: int, *, boot: int = 1, topic: str = "turn") -> Item:
+    payload = {"type": topic, "boot": boot, "seq": seq, "historical": False}
+    return Item(boot=boot, seq=seq, rank=0, topic=topic, payload=json.dumps(payload).encode())
+
+
+@contextlib.contextmanager
+def device(folder: Path, config: MqttConfig) -> Iterator[tuple[Mqtt, Outbox]]:
+    outbox = Outbox(folder / "outbox.db")
+    mqtt = Mqtt(config, DEVICE, outbox)
+    mqtt.start()
+    try:
+        yield mqtt, outbox
+    finally:
+        mqtt.stop()
+        outbox.close()
+
+
+def _holds(outbox: Outbox, count: int) -> bool:
+    return len(outbox) == count
+
+
+def at(port: int) -> MqttConfig:
+    return MqttConfig(url=f"mqtt://{LOOPBACK}:{port}")
+
+
+def test_events_arrive_at_once_and_are_kept_no_longer(tmp_path: Path) -> None:
+    port = free_port()
+    with mosquitto(tmp_path, port), subscriber(port) as fleet:
+        with device(tmp_path, at(port)) as (mqtt, outbox):
+            until(lambda: fleet.last("status") == b"online")
+            mqtt.retain("state", {"calls": 0})
+            for seq in range(1, 21):
+                mqtt.put(event(seq, topic="call" if seq % 5 == 0 else "turn"))
+            until(lambda: len(fleet.events("turn")) == 16 and len(fleet.events("call")) == 4)
+            assert not any(e["historical"] for e in fleet.events("turn"))
+            assert [e["seq"] for e in fleet.events("call")] == [5, 10, 15, 20]
+            until(lambda: len(outbox) == 0)
+        until(lambda: fleet.last("status") == b"offline")
+
+
+def test_the_state_and_the_status_are_there_for_who_comes_later(tmp_path: Path) -> None:
+    port = free_port()
+    with mosquitto(tmp_path, port), device(tmp_path, at(port)) as (mqtt, _):
+        mqtt.retain("state", {"calls": 3})
+        until(lambda: mqtt.connected)
+        with subscriber(port) as late:
+            until(lambda: late.last("status") and late.last("state"))
+            assert json.loads(late.last("state")) == {"calls": 3}
+            assert all(retained for _, _, retained in late.messages)
+
+
+def test_home_assistant_is_told_again_when_it_starts_and_no_more_once_forgotten(tmp_path: Path) -> None:
+    port = free_port()
+    topic = discovery_topic("homeassistant", DEVICE)
+    with mosquitto(tmp_path, port), subscriber(port, base="homeassistant/#") as home:
+        with device(tmp_path, at(port)) as (mqtt, _):
+            until(lambda: mqtt.connected and len(home.named(topic)) == 1)
+            home.say("homeassistant/status", b"online")
+            until(lambda: len(home.named(topic)) == 2)
+            assert json.loads(home.named(topic)[0])["state_topic"] == f"frontdesk/v1/{DEVICE}/state"
+        forget(at(port), DEVICE)
+        until(lambda: home.named(topic)[-1] == b"")
+        with subscriber(port) as late:
+            time.sleep(0.3)
+            assert late.messages == []
+
+
+def test_a_device_that_dies_is_offline(tmp_path: Path) -> None:
+    port = free_port()
+    with mosquitto(tmp_path, port), subscriber(port) as fleet, device(tmp_path, at(port)) as (mqtt, _):
+        until(lambda: fleet.last("status") == b"online")
+        client_socket = mqtt._client.socket()
+        assert isinstance(client_socket, socket.socket)
+        mqtt._client.loop_stop()
+        client_socket.shutdown(socket.SHUT_RDWR)
+        until(lambda: fleet.last("status") == b"offline")
+
+
+def test_what_happened_while_the_broker_was_away_arrives_later_once_and_in_order(tmp_path: Path) -> None:
+    """… though the device was started again twice meanwhile."""
+    port = free_port()
+    for boot in (1, 2):
+        with device(tmp_path, at(port)) as (mqtt, outbox):
+            for seq in range(1, 31):
+                mqtt.put(event(seq, boot=boot))
+            until(partial(_holds, outbox, 30 * boot))
+    with device(tmp_path, at(port)) as (mqtt, outbox), mosquitto(tmp_path, port), subscriber(port) as fleet:
+        until(lambda: mqtt.connected, within_s=20)
+        mqtt.put(event(1, boot=3))
+        until(lambda: len({(e["boot"], e["seq"]) for e in fleet.events("turn")}) == 61, within_s=20)
+        until(lambda: len(outbox) == 0)
+        history = [(e["boot"], e["seq"]) for e in fleet.events("turn") if e["historical"]]
+        assert history == [(boot, seq) for boot in (1, 2) for seq in range(1, 31)]
+        live = [(e["boot"], e["seq"]) for e in fleet.events("turn") if not e["historical"]]
+        assert live == [(3, 1)]
+        assert fleet.events("turn").index(next(e for e in fleet.events("turn") if e["boot"] == 3)) < 30
+
+
+def test_a_broker_that_restarts_loses_nothing(tmp_path: Path) -> None:
+    port = free_port()
+    with device(tmp_path, at(port)) as (mqtt, outbox):
+        with mosquitto(tmp_path, port):
+            until(lambda: mqtt.connected)
+            mqtt.put(event(1))
+            until(lambda: len(outbox) == 0 and mqtt._jobs.empty())
+        until(lambda: not mqtt.connected)
+        for seq in range(2, 12):
+            mqtt.put(event(seq))
+        with mosquitto(tmp_path, port), subscriber(port) as fleet:
+            until(lambda: {e["seq"] for e in fleet.events("turn")} == set(range(2, 12)), within_s=30)
+
+
+def test_a_broker_that_accepts_and_says_nothing_stops_nobody(tmp_path: Path) -> None:
+    with socket.create_server((LOOPBACK, 0)) as silent, device(tmp_path, at(silent.getsockname()[1])) as (mqtt, outbox):
+        began = time.perf_counter()
+        for seq in range(1, 501):
+            mqtt.put(event(seq))
+        assert time.perf_counter() - began < 0.1
+        until(lambda: len(outbox) == 500)
+        assert not mqtt.connected
+
+
+def test_a_strict_broker_over_tls(tmp_path: Path) -> None:
+    port, ca = free_port(), certificate(tmp_path)
+    (tmp_path / "key.pem").chmod(0o644)
+    passwords = tmp_path / "passwords"
+    passwords.write_text("desk:geheim\n")
+    subprocess.run(["mosquitto_passwd", "-U", str(passwords)], check=True)
+    strict = (
+        f"cafile {ca}",
+        f"certfile {ca}",
+        f"keyfile {tmp_path / 'key.pem'}",
+        f"password_file {passwords}",
+        "allow_anonymous false",
+    )
+    good = MqttConfig(url=f"mqtts://{LOOPBACK}:{port}", username="desk", password="geheim", ca=str(ca))
+    with mosquitto(tmp_path, port, *strict):
+        with device(tmp_path, good) as (mqtt, outbox):
+            until(lambda: mqtt.connected)
+            mqtt.put(event(1))
+            until(lambda: mqtt._jobs.empty() and len(outbox) == 0)
+        with device(tmp_path, MqttConfig(url=good.url, username="desk", password="wrong", ca=str(ca))) as (mqtt, _):
+            time.sleep(0.5)
+            assert not mqtt.connected
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a", "mqtt://", "mqtt://a:x", "mqtt://user:geheim@a", "a.example", "mqtt://a:99999"]
+)
+def test_a_broker_that_makes_no_sense_is_told_without_its_secrets(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"mqtt\.url") as error:
+        broker(MqttConfig(url=url))
+    assert "geheim" not in str(error.value)
