@@ -250,6 +250,32 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
+        name="telemetry",
+        command=("bench", "telemetry"),
+        runs=1,
+        figures=(
+            Figure(label="from the event to a subscriber, p50", path="arrival/p50_ms", show="{:.1f} ms"),
+            at_most("… p95", "arrival/p95_ms", 150, "{:.1f} ms"),
+            Figure(label="processor time of an event", path="arrival/cpu_ms_per_event", show="{:.2f} ms"),
+            *(
+                Figure(label=f"longest delay of the event loop: {what}", path=f"stall/{name}", show="{:.1f} ms")
+                for name, what in (
+                    ("off", "telemetry off"),
+                    ("on", "on"),
+                    ("silent_broker", "the broker accepts and says nothing"),
+                    ("slow_disk", "a write takes half a second"),
+                    ("full_disk", "the disk is full"),
+                )
+            ),
+            Figure(label="an hour without a broker, two restarts: events", path="outage/events", show=COUNT),
+            Figure(label="… arrived", path="outage/arrived", show=COUNT, bar="all"),
+            Figure(label="… twice, before de-duplication", path="outage/twice", show=COUNT),
+            Figure(label="… after", path="outage/took_s", show="{:.0f} s"),
+            Figure(label="kill -9 of the outbox's writer", path="kills/kills", show=COUNT),
+            at_most("… events lost that were acknowledged", "kills/lost", 0, COUNT),
+        ),
+    ),
+    Benchmark(
         name="stt",
         command=("bench", "stt"),
         figures=(

@@ -22,6 +22,7 @@ from appliance.bench import overlap as overlap_bench
 from appliance.bench import phone as phone_bench
 from appliance.bench import stt as stt_bench
 from appliance.bench import survive as survive_bench
+from appliance.bench import telemetry as telemetry_bench
 from appliance.bench import tts as tts_bench
 from appliance.bench import turn as turn_bench
 from appliance.bench import utterances
@@ -207,6 +208,15 @@ def phone(
         return {"line": line, **await phone_bench.measure(folder or utterances.default_folder(), tell=_progress)}
 
     _show(None, asyncio.run(measure()), as_json)
+
+
+@app.command()
+def telemetry(
+    kills: Annotated[int, typer.Option(min=1, help="How often the outbox's writer is killed.")] = 500,
+    as_json: Json = False,
+) -> None:
+    """What telling over MQTT costs, and whether anything is lost; needs mosquitto."""
+    _show(None, asyncio.run(telemetry_bench.measure(kills=kills, tell=_progress)), as_json)
 
 
 @asynccontextmanager

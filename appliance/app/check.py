@@ -13,6 +13,7 @@ from typing import Any
 from appliance.doors.ice import Ice
 from appliance.doors.sip.options import listens
 from appliance.doors.sip.probe import probe
+from appliance.telemetry.mqtt import probe as probe_broker
 from appliance.terms.clock import SystemClock
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError, FrontdeskError
@@ -22,6 +23,7 @@ from . import settings
 from .desk import role
 from .engines import SENSE_MODEL, models_dir, weights
 from .phone import check_phone
+from .telemetry import device
 
 FREE_MB = 200
 
@@ -48,7 +50,7 @@ def check(path: Path | None, environ: Mapping[str, str]) -> list[Line]:
     wanted = (config.stt.model, config.llm.model, config.tts.voice, SENSE_MODEL)
     lines += [_model(config, name, pattern) for name, pattern in zip(wanted, patterns, strict=True)]
     lines += [_knowledge(config), _port(config), _disk(config), _pages()]
-    return [*lines, *_ice(config), *_phone(config)]
+    return [*lines, *_ice(config), *_phone(config), *_broker(config)]
 
 
 def _model(config: Config, name: str, pattern: str) -> Line:
@@ -116,6 +118,17 @@ def _phone(config: Config) -> list[Line]:
         mend = "" if good else "Are its address, transport and certificate right, and may this device reach it?"
         lines.append(Line(what=f"registrar of {account.user}@{account.domain}", good=good, found=found, mend=mend))
     return lines
+
+
+def _broker(config: Config) -> list[Line]:
+    if not config.mqtt.url:
+        return []
+    try:
+        good, found = probe_broker(config.mqtt, device(config))
+    except ConfigError as error:
+        return [Line(what="broker", good=False, found=problem, mend=error.mend) for problem in error.problems]
+    mend = "" if good else "Are its address, certificates and password right? Events are kept meanwhile."
+    return [Line(what="broker", good=good, found=found, mend=mend)]
 
 
 def _sip_port(address: str, port: int) -> Line:

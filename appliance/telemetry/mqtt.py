@@ -45,7 +45,11 @@ MOST_FLYING = 100
 MOST_JOBS = 5000
 BATCH = 200
 STOP_WITHIN_S = 3.0
+PROBE_WITHIN_S = 5.0
+COMPLAIN_EVERY_S = 60.0
 ONLINE, OFFLINE = b"online", b"offline"
+BRIEF_S, SUSPICIOUS = 10.0, 3
+"""A broker that leaves us again and again so soon has somebody else by our name: each takes the other's place."""
 SESSION_S = 3600
 
 
@@ -96,7 +100,9 @@ class Mqtt:
         """Up to where old events have been sent since we connected; None: all of them."""
         self._remembered_at = 0.0
         """When the last old event was sent, by the monotonic clock."""
-        self._failing = False
+        self._complained_at = -COMPLAIN_EVERY_S
+        self._connected_at = 0.0
+        self._brief = 0
         self._retained: dict[str, bytes] = {}
         self._prefix = config.discovery
         self._discovery = json.dumps(discovery(device, f"{BASE}/{device}", version)).encode()
@@ -118,6 +124,7 @@ class Mqtt:
             farewell = self._client.publish(self.topic("status"), OFFLINE, qos=1, retain=True)
             with contextlib.suppress(RuntimeError):  # the line broke this moment: the broker says it for us
                 farewell.wait_for_publish(STOP_WITHIN_S)
+        self._connected.clear()
         self._client.disconnect()
         self._client.loop_stop()
         if self._thread.is_alive():
@@ -175,11 +182,10 @@ class Mqtt:
         try:
             work()
         except DeviceError as error:
-            if not self._failing:
+            if time.monotonic() - self._complained_at > COMPLAIN_EVERY_S:
+                self._complained_at = time.monotonic()
                 log.error("mqtt: %s", error)
-            self._failing = True
             return False
-        self._failing = False
         return True
 
     def _fly(self, item: Item) -> None:
@@ -218,6 +224,7 @@ class Mqtt:
             log.warning("mqtt: the broker refused us: %s", reason)
             return
         log.info("mqtt: connected to %s:%d", self._broker.host, self._broker.port)
+        self._connected_at = time.monotonic()
         client.publish(self.topic("status"), ONLINE, qos=1, retain=True)
         for name, payload in tuple(self._retained.items()):
             client.publish(self.topic(name), payload, qos=0, retain=True)
@@ -242,6 +249,10 @@ class Mqtt:
     def _on_disconnect(self, client: paho.Client, data: Any, flags: Any, reason: Any, properties: Any) -> None:
         if self._connected.is_set():
             log.warning("mqtt: the broker is gone: %s", reason)
+            brief = time.monotonic() - self._connected_at < BRIEF_S
+            self._brief = self._brief + 1 if brief else 0
+            if self._brief == SUSPICIOUS:  # few brokers say so
+                log.error("mqtt: perhaps another device has the name %s too: set mqtt.device", self._device)
         self._connected.clear()
         self._tell(self._flying.clear)
 
@@ -284,12 +295,31 @@ def forget(config: MqttConfig, device: str) -> None:
         client.loop_stop()
 
 
-def _client(config: MqttConfig, device: str) -> paho.Client:
+def probe(config: MqttConfig, device: str) -> tuple[bool, str]:
+    """Would the broker take us? And what it says. Raises ConfigError."""
+    where, client = broker(config), _client(config, f"{device}-check")  # the device itself may be connected
+    said: queue.Queue[tuple[bool, str]] = queue.Queue()
+    name = f"{where.host}:{where.port}"
+    client.on_connect = lambda c, d, f, reason, p: said.put((not reason.is_failure, f"{name} says: {reason}"))
+    try:
+        client.connect(where.host, where.port, KEEPALIVE_S)
+        client.loop_start()
+        return said.get(timeout=PROBE_WITHIN_S)
+    except queue.Empty:
+        return False, f"{name} accepts connections and says nothing"
+    except OSError as error:
+        return False, f"{name} cannot be reached: {error}"
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+def _client(config: MqttConfig, name: str) -> paho.Client:
     """Raises ConfigError."""
     where = broker(config)
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
-        client_id=f"frontdesk-{device}",
+        client_id=f"frontdesk-{name}",
         protocol=paho.MQTTv5,
         transport="websockets" if where.websocket else "tcp",
     )

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 
 from appliance.store.outbox import Item, Outbox
 from appliance.telemetry.homeassistant import discovery_topic
-from appliance.telemetry.mqtt import Mqtt, broker, forget
+from appliance.telemetry.mqtt import Mqtt, broker, forget, probe
 from appliance.terms.config import MqttConfig
 from appliance.terms.errors import ConfigError
 from tests.doors.sip.peers import certificate
@@ -90,6 +91,29 @@ def test_home_assistant_is_told_again_when_it_starts_and_no_more_once_forgotten(
         with subscriber(port) as late:
             time.sleep(0.3)
             assert late.messages == []
+
+
+def test_two_devices_with_one_name_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    port = free_port()
+    (tmp_path / "other").mkdir()
+    with mosquitto(tmp_path, port), device(tmp_path, at(port)) as (first, _):
+        until(lambda: first.connected)
+        with device(tmp_path / "other", at(port)):
+            until(lambda: "another device has the name desk-1 too" in caplog.text, within_s=30)
+
+
+def test_the_broker_is_asked_whether_it_would_take_us(tmp_path: Path) -> None:
+    port = free_port()
+    with mosquitto(tmp_path, port), device(tmp_path, at(port)) as (mqtt, _):
+        until(lambda: mqtt.connected)
+        good, found = probe(at(port), DEVICE)
+        assert good, found
+        assert mqtt.connected, "asking takes nobody's place"
+    good, found = probe(at(port), DEVICE)
+    assert not good
+    assert "cannot be reached" in found
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        assert "says nothing" in probe(at(silent.getsockname()[1]), DEVICE)[1]
 
 
 def test_a_device_that_dies_is_offline(tmp_path: Path) -> None:
@@ -169,6 +193,7 @@ def test_a_strict_broker_over_tls(tmp_path: Path) -> None:
         with device(tmp_path, MqttConfig(url=good.url, username="desk", password="wrong", ca=str(ca))) as (mqtt, _):
             time.sleep(0.5)
             assert not mqtt.connected
+        assert "ot authorized" in probe(replace(good, password="wrong"), DEVICE)[1]
 
 
 @pytest.mark.parametrize(
