@@ -25,6 +25,7 @@ from appliance.web.owner import Owner, token
 from appliance.web.server import WebServer
 
 from .calls import Calls
+from .commands import handlers
 from .desk import Role, open_desk, roles
 from .engines import EngineRoom
 from .phone import open_phone
@@ -54,8 +55,9 @@ class Daemon:
         self._book = CallBook()
         owner = Owner(token(state))
         self._metrics = Metrics(owner.only)
-        self._telemetry = open_telemetry(config, state, self._clock)
         self._phone = open_phone(config, self._calls, self._clock, self._emit)
+        obey = handlers(lambda: self._phone, self.drain)
+        self._telemetry = open_telemetry(config, state, self._clock, obey)
         self._door = WebrtcDoor(self._calls.answer, self._calls.admit, self._clock, config.webrtc, self._emit)
         self._web = WebServer(
             business=self._roles[""].business,

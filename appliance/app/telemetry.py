@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from appliance.store.outbox import Outbox
+from appliance.telemetry.commands import Commands, Handler
 from appliance.telemetry.host import host
 from appliance.telemetry.mqtt import Mqtt
 from appliance.telemetry.reporter import Reporter
@@ -20,13 +23,15 @@ from appliance.terms.events import CallEnded, CallStarted, EngineChanged, Event
 
 DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 OUTBOX = "outbox.db"
+MOST_COMMANDS = 16
+"""At once; more are not answered."""
 
 
 class Telemetry:
     """Fed with every event; `start` and `stop` in the event loop."""
 
-    def __init__(self, config: Config, state: Path, clock: Clock) -> None:
-        """Raises ConfigError, or DeviceError where the outbox cannot be kept."""
+    def __init__(self, config: Config, state: Path, clock: Clock, handlers: Mapping[str, Handler]) -> None:
+        """`handlers`: of commands from afar. Raises ConfigError, or DeviceError where the outbox cannot be kept."""
         self._config = config
         self._clock = clock
         self._state = state
@@ -40,6 +45,8 @@ class Telemetry:
             alert_p50_ms=config.telemetry.alert_p50_ms,
             alert_p95_ms=config.telemetry.alert_p95_ms,
         )
+        self._commands = Commands(handlers, list(config.mqtt.commands))
+        self._obeying: set[asyncio.Task[None]] = set()
         self._telling: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
 
@@ -51,6 +58,9 @@ class Telemetry:
     async def start(self) -> None:
         self._reporter.gave_up(lost := self._outbox.lost(), rfc3339(self._clock.utc()))
         self._outbox.forgive(lost)
+        if self._config.mqtt.commands:
+            loop = asyncio.get_running_loop()
+            self._mqtt.on_command = partial(_in_loop, loop, self._obey)
         self._mqtt.start()
         self._telling = asyncio.create_task(self._tell(), name="telemetry")
 
@@ -59,6 +69,14 @@ class Telemetry:
             self._telling.cancel()
         await asyncio.to_thread(self._mqtt.stop)
         self._outbox.close()
+
+    def _obey(self, name: str, payload: bytes) -> None:
+        if len(self._obeying) < MOST_COMMANDS:
+            self._obeying.add(task := asyncio.create_task(self._do(name, payload)))
+            task.add_done_callback(self._obeying.discard)
+
+    async def _do(self, name: str, payload: bytes) -> None:
+        self._mqtt.answer(name, await self._commands.obey(name, payload))
 
     async def _tell(self) -> None:
         """The device's state, now and then and on change."""
@@ -78,9 +96,14 @@ class Telemetry:
         return {"ts": ts, "version": version("frontdesk"), **state, **waiting, "host": host(self._state)}
 
 
-def open_telemetry(config: Config, state: Path, clock: Clock) -> Telemetry | None:
+def _in_loop(loop: asyncio.AbstractEventLoop, obey: Callable[[str, bytes], None], name: str, payload: bytes) -> None:
+    """A command that came on another thread."""
+    loop.call_soon_threadsafe(obey, name, payload)
+
+
+def open_telemetry(config: Config, state: Path, clock: Clock, handlers: Mapping[str, Handler]) -> Telemetry | None:
     """None where nothing is to be told. Raises ConfigError or DeviceError."""
-    return Telemetry(config, state, clock) if config.mqtt.url else None
+    return Telemetry(config, state, clock, handlers) if config.mqtt.url else None
 
 
 def device(config: Config) -> str:

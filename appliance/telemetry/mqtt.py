@@ -43,6 +43,7 @@ HISTORY_S = 0.05
 MOST_FLYING = 100
 """Live events that the broker has not acknowledged; more wait in the outbox, and are history."""
 MOST_JOBS = 5000
+MOST_COMMAND = 100_000
 BATCH = 200
 STOP_WITHIN_S = 3.0
 PROBE_WITHIN_S = 5.0
@@ -84,7 +85,10 @@ def broker(config: MqttConfig) -> Broker:
 
 
 class Mqtt:
-    """`put` from any thread, never blocking."""
+    """`put` from any thread, never blocking. `on_command` is told, on a thread of paho's, a command's name and payload;
+    `answer` it."""
+
+    on_command: Callable[[str, bytes], None] | None = None
 
     def __init__(self, config: MqttConfig, device: str, outbox: Outbox, version: str = "") -> None:
         """Raises ConfigError where the broker's URL or certificates make no sense."""
@@ -228,6 +232,8 @@ class Mqtt:
         client.publish(self.topic("status"), ONLINE, qos=1, retain=True)
         for name, payload in tuple(self._retained.items()):
             client.publish(self.topic(name), payload, qos=0, retain=True)
+        if self.on_command is not None:
+            client.subscribe(self.topic("cmd/+"), qos=1)
         if self._prefix:
             client.subscribe(f"{self._prefix}/{BIRTH}", qos=1)
             self._introduce()
@@ -238,9 +244,15 @@ class Mqtt:
         self._client.publish(discovery_topic(self._prefix, self._device), self._discovery, qos=1, retain=True)
 
     def _on_message(self, client: paho.Client, data: Any, message: paho.MQTTMessage) -> None:
-        """Only one thing is listened to: Home Assistant has started."""
+        """Home Assistant has started, or somebody commands; nothing else is listened to."""
         if message.topic == f"{self._prefix}/{BIRTH}" and message.payload == ONLINE:
             self._introduce()
+        command = message.topic.removeprefix(self.topic("cmd/"))
+        if self.on_command is not None and command != message.topic and not message.retain:
+            self.on_command(command, bytes(message.payload[:MOST_COMMAND]))
+
+    def answer(self, command: str, result: Mapping[str, Any]) -> None:
+        self._client.publish(self.topic(f"cmd/{command}/result"), json.dumps(result).encode(), qos=1)
 
     def _begin_history(self) -> None:
         self._history = (0, 0)

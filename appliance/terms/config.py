@@ -192,6 +192,8 @@ class MqttConfig:
     """Its name in topics: letters, digits, `-`, `_`, `.`; empty: the computer's."""
     discovery: str = "homeassistant"
     """The prefix under which Home Assistant looks for devices; empty: it is told nothing."""
+    commands: list[Literal["restart", "drain", "call", "hangup", "mute", "unmute", "log"]] = field(default_factory=list)
+    """What may be asked of the device over MQTT; empty: nothing."""
     username: str = ""
     password: str = field(default="", repr=False)
     ca: str = ""

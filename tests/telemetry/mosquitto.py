@@ -65,8 +65,8 @@ class Subscriber:
     def named(self, topic: str) -> list[bytes]:
         return [payload for name, payload, _ in self.messages if name == topic.split("/", 3)[-1]]
 
-    def say(self, topic: str, payload: bytes) -> None:
-        self._client.publish(topic, payload, qos=1)
+    def say(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self._client.publish(topic, payload, qos=1, retain=retain)
 
     def last(self, topic: str) -> bytes:
         return next((payload for name, payload, _ in reversed(self.messages) if name == topic), b"")

@@ -19,7 +19,11 @@ PARTS = ("endpoint_ms", "stt_ms", "llm_ms", "tts_ms", "playout_ms")
 
 async def test_a_call_is_told_without_its_words(tmp_path: Path, utterances: dict[str, Utterance]) -> None:
     port, question = free_port(), utterances["parking"]
-    environ = {"FRONTDESK_MQTT__URL": f"mqtt://{LOOPBACK}:{port}", "FRONTDESK_MQTT__DEVICE": "lobby-1"}
+    environ = {
+        "FRONTDESK_MQTT__URL": f"mqtt://{LOOPBACK}:{port}",
+        "FRONTDESK_MQTT__DEVICE": "lobby-1",
+        "FRONTDESK_MQTT__COMMANDS": '["log", "call"]',
+    }
     with mosquitto(tmp_path, port), subscriber(port) as fleet:
         async with running(environ) as device:
             until(lambda: fleet.last("status") == b"online")
@@ -32,7 +36,14 @@ async def test_a_call_is_told_without_its_words(tmp_path: Path, utterances: dict
                 await caller.close()
             until(lambda: any(e["type"] == "call.ended" for e in fleet.events("call")))
             until(lambda: json.loads(fleet.last("state"))["turns"])
+            for name, arguments in (("log", {"level": "info"}), ("restart", {}), ("call", {"to": "1", "say": "x"})):
+                fleet.say(f"frontdesk/v1/lobby-1/cmd/{name}", json.dumps({"id": name, "args": arguments}).encode())
+            until(lambda: all(fleet.events(f"cmd/{name}/result") for name in ("log", "restart", "call")))
         until(lambda: fleet.last("status") == b"offline")
+    results = {name: fleet.events(f"cmd/{name}/result")[0] for name in ("log", "restart", "call")}
+    assert results["log"] == {"id": "log", "ok": True, "error": None}
+    assert "does not allow" in results["restart"]["error"]
+    assert "phone is not connected" in results["call"]["error"]
     (turn,) = fleet.events("turn")
     assert turn["e2a_ms"] == asked.turn["e2a_ms"]
     assert sum(turn[part] for part in PARTS) == pytest.approx(turn["e2a_ms"], abs=1)

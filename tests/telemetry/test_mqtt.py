@@ -93,6 +93,27 @@ def test_home_assistant_is_told_again_when_it_starts_and_no_more_once_forgotten(
             assert late.messages == []
 
 
+def test_commands_come_and_are_answered_but_not_what_was_retained(tmp_path: Path) -> None:
+    port, asked = free_port(), []
+    topic = f"frontdesk/v1/{DEVICE}/cmd"
+    with mosquitto(tmp_path, port), subscriber(port) as fleet:
+        fleet.say(f"{topic}/restart", b"old", retain=True)
+        until(lambda: fleet.named(f"{topic}/restart"))
+        outbox = Outbox(tmp_path / "outbox.db")
+        mqtt = Mqtt(at(port), DEVICE, outbox)
+        mqtt.on_command = lambda name, payload: asked.append((name, payload))
+        mqtt.start()
+        until(lambda: mqtt.connected)
+        fleet.say(f"{topic}/drain", b"{}")
+        fleet.say(f"{topic}/drain/result", b"no command")
+        until(lambda: asked)
+        mqtt.answer("drain", {"id": "a", "ok": True, "error": None})
+        until(lambda: len(fleet.named(f"{topic}/drain/result")) == 2)
+        mqtt.stop()
+        outbox.close()
+    assert asked == [("drain", b"{}")]
+
+
 def test_two_devices_with_one_name_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
     (tmp_path / "other").mkdir()
