@@ -81,7 +81,7 @@ class Telemetry:
     async def _tell(self) -> None:
         """The device's state, now and then and on change."""
         while True:
-            self._mqtt.retain("state", await asyncio.to_thread(self._stand))
+            self._mqtt.retain("state", await self._stand())
             self._changed.clear()
             try:
                 async with asyncio.timeout(self._config.telemetry.period):
@@ -89,11 +89,12 @@ class Telemetry:
             except TimeoutError:
                 pass
 
-    def _stand(self) -> dict[str, Any]:
+    async def _stand(self) -> dict[str, Any]:
+        about = await asyncio.to_thread(host, self._state)  # files; what events change is read here, in the loop
         state = self._reporter.state(self._clock.now())
         waiting = {"events_waiting": len(self._outbox), "events_dropped": self._mqtt.dropped}
         ts = rfc3339(self._clock.utc())
-        return {"ts": ts, "version": version("frontdesk"), **state, **waiting, "host": host(self._state)}
+        return {"ts": ts, "version": version("frontdesk"), **state, **waiting, "host": about}
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, obey: Callable[[str, bytes], None], name: str, payload: bytes) -> None:

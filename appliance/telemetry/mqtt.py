@@ -126,13 +126,14 @@ class Mqtt:
         """Say that we go, where there is somebody to hear it."""
         if self._connected.is_set():
             farewell = self._client.publish(self.topic("status"), OFFLINE, qos=1, retain=True)
-            with contextlib.suppress(RuntimeError):  # the line broke this moment: the broker says it for us
+            with contextlib.suppress(RuntimeError, ValueError):  # the line broke: the broker says it for us
                 farewell.wait_for_publish(STOP_WITHIN_S)
         self._connected.clear()
         self._client.disconnect()
         self._client.loop_stop()
         if self._thread.is_alive():
-            self._jobs.put(None)
+            with contextlib.suppress(queue.Full):  # the disk stands still: what is not kept by now is lost
+                self._jobs.put(None, timeout=STOP_WITHIN_S)
             self._thread.join(STOP_WITHIN_S)
 
     @property

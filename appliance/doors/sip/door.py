@@ -240,9 +240,8 @@ class SipDoor:
             await self._exchange.ask("keys", call=leg.number, keys=key)
 
     async def _send_on(self, call: str, to: str) -> None:
-        with contextlib.suppress(
-            EngineError, NotReady, BadInput
-        ):  # it was told as an event, and the conversation goes on
+        # It was told as an event, and the conversation goes on.
+        with contextlib.suppress(EngineError, NotReady, BadInput):
             await self.redirect(call, to)
 
     # --- calls
