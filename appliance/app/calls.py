@@ -8,6 +8,7 @@ import gc
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from appliance.control.verbs import no_such_call
 from appliance.doors.webrtc import Release
 from appliance.flow.agent import Memory
 from appliance.flow.conversation import Conversation
@@ -35,7 +36,9 @@ class Calls:
         self._desks: Mapping[str, Desk] = {}
         self._why_closed = "The device is still warming up. It answers in a few seconds."
         self._taken = 0
-        self._held: set[Conversation] = set()
+        self._held: dict[str, Conversation] = {}
+        self.muted = False
+        """Nobody is heard, in no call."""
         self._lost: dict[str, tuple[Memory, asyncio.TimerHandle]] = {}
         self._forgetting: set[asyncio.Task[None]] = set()
 
@@ -58,17 +61,19 @@ class Calls:
         self._taken += 1
         return self._release
 
-    async def answer(self, line: Line) -> None:
+    async def answer(self, line: Line, *, greet: bool = True) -> None:
         """Hold a whole conversation; one that was lost before goes on where it was."""
         assert self._desks, "admit comes before answer"
         desk = self._desks.get(line.desk, self._desks[""])
         opening = await render(desk.engines.tts, line.opening) if line.opening else None
         conversation = Conversation(line, desk, self._emit, self._recall(line.call), opening)
-        self._held.add(conversation)
+        conversation.muted = self.muted
+        self._held[line.call] = conversation
         try:
-            await conversation.run()
+            await conversation.run(greet=greet)
         finally:
-            self._held.discard(conversation)
+            if self._held.get(line.call) is conversation:  # else the caller goes on over another line
+                del self._held[line.call]
             # A call leaves 3 MB in reference cycles, which would lie about until 20,000 more objects came.
             asyncio.get_running_loop().call_later(TIDY_AFTER_S, gc.collect)
             if line.ended in COMING_BACK:
@@ -84,14 +89,40 @@ class Calls:
             await playout.play(sound)
         await playout.drain()
 
+    def __contains__(self, call: str) -> bool:
+        return call in self._held
+
+    async def say(self, call: str, words: str) -> None:
+        """Let the agent say it now. Raises BadInput where there is no such call, EngineError."""
+        await self._conversation(call).say(words)
+
+    def mute(self, call: str, *, on: bool) -> None:
+        """Let the agent no longer hear the caller, or hear them again. Raises BadInput where there is no such call."""
+        self._conversation(call).muted = on
+
+    def mute_all(self, *, on: bool) -> None:
+        """Those that are held, and those to come."""
+        self.muted = on
+        for conversation in self._held.values():
+            conversation.muted = on
+
+    def hang_up(self, call: str) -> None:
+        """Raises BadInput where there is no such call."""
+        self._conversation(call).hang_up()
+
+    def _conversation(self, call: str) -> Conversation:
+        if call not in self._held:
+            raise no_such_call()
+        return self._held[call]
+
     def standing_still(self, now: float) -> bool:
         """Has a call heard nothing for longer than its door would wait? That would be a bug of ours."""
-        return any(now - conversation.heard_at > STILL_S for conversation in self._held)
+        return any(now - conversation.heard_at > STILL_S for conversation in self._held.values())
 
     async def drain(self) -> None:
         """Take no more calls; in those that are held, finish the sentence, say goodbye and hang up."""
         self._desks, self._why_closed = {}, "The device is being switched off."
-        leaving = [asyncio.create_task(conversation.leave()) for conversation in self._held]
+        leaving = [asyncio.create_task(conversation.leave()) for conversation in self._held.values()]
         try:
             if leaving:
                 await asyncio.wait(leaving, timeout=LEAVE_WITHIN_S)

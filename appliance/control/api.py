@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 from aiohttp import web
 
-from appliance.terms.errors import BadInput, Busy, EngineError, NotReady
+from appliance.terms.errors import BadInput, Busy, EngineError, NotReady, OwnerError, SwitchedOff
 
-from .book import CallBook
+from .archive import Archive
+from .verbs import Verbs
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MAX_BODY = 10_000
@@ -18,101 +19,96 @@ MAX_WORDS = 1000
 MAX_ADDRESS = 300
 
 
-class Phone(Protocol):
-    """What a phone can do. Each raises BadInput for what makes no sense, EngineError for what came to nothing."""
-
-    @property
-    def accounts(self) -> dict[str, str]:
-        """Those that should be registered, with why they are not."""
-
-    async def dial(self, to: str, say: str) -> str: ...
-    async def redirect(self, call: str, to: str, introduce: str = "") -> None: ...
-    async def send_keys(self, call: str, keys: str) -> None: ...
-    def hang_up(self, call: str) -> None: ...
-    def mute(self, call: str, *, on: bool) -> None: ...
-    def hold(self, call: str, *, on: bool) -> None: ...
-
-
 class CallsApi:
-    """`owner_only` is what keeps everybody else out; without a `phone` no call can be placed or handed on."""
+    """`owner_only` is what keeps everybody else out."""
 
-    def __init__(self, book: CallBook, owner_only: Callable[[Handler], Handler], phone: Phone | None) -> None:
-        self._book = book
+    def __init__(self, archive: Archive, owner_only: Callable[[Handler], Handler], verbs: Verbs) -> None:
+        self._archive = archive
         self._owner_only = owner_only
-        self._phone = phone
+        self._verbs = verbs
 
     def routes(self) -> list[web.RouteDef]:
-        verbs = {
-            "redirect": self._redirect,
-            "keys": self._keys,
-            "hangup": _plain(lambda phone, call: phone.hang_up(call)),
-            "mute": _plain(lambda phone, call: phone.mute(call, on=True)),
-            "unmute": _plain(lambda phone, call: phone.mute(call, on=False)),
-            "hold": _plain(lambda phone, call: phone.hold(call, on=True)),
-            "resume": _plain(lambda phone, call: phone.hold(call, on=False)),
+        def route(method: str, path: str, handler: Handler) -> web.RouteDef:
+            return web.route(method, path, self._owner_only(_told(handler)))
+
+        verbs = self._verbs
+        plain: dict[str, Callable[[str], None]] = {
+            "hangup": verbs.hang_up,
+            "mute": lambda call: verbs.held.mute(call, on=True),
+            "unmute": lambda call: verbs.held.mute(call, on=False),
+            "hold": lambda call: verbs.phone.hold(call, on=True),
+            "resume": lambda call: verbs.phone.hold(call, on=False),
         }
+        one = "/api/calls/{id}"
         return [
-            web.get("/api/calls", self._owner_only(self._list)),
-            web.get("/api/calls/{id}", self._owner_only(self._show)),
-            web.post("/api/calls", self._owner_only(self._told(self._dial))),
-            web.get("/api/phone", self._owner_only(self._told(self._tell_phone))),
-            *(
-                web.post(f"/api/calls/{{id}}/{verb}", self._owner_only(self._told(handler)))
-                for verb, handler in verbs.items()
-            ),
+            route("GET", "/api/calls", self._list),
+            route("GET", one, self._show),
+            route("POST", "/api/calls", self._dial),
+            route("GET", "/api/phone", self._tell_phone),
+            route("POST", f"{one}/redirect", self._redirect),
+            route("POST", f"{one}/keys", self._keys),
+            route("POST", f"{one}/say", self._say),
+            *(route("POST", f"{one}/{name}", _plain(verb)) for name, verb in plain.items()),
         ]
 
     async def _list(self, request: web.Request) -> web.Response:
-        return web.json_response({"calls": self._book.calls()})
+        return web.json_response({"calls": await self._archive.calls()})
 
     async def _show(self, request: web.Request) -> web.Response:
-        call = self._book.call(request.match_info["id"])
+        call = await self._archive.call(request.match_info["id"])
         return refuse(404, "call", "There is no such call.") if call is None else web.json_response(call)
 
-    async def _tell_phone(self, request: web.Request, phone: Phone) -> web.Response:
-        accounts = [
-            {"account": name, "registered": not why, "why": why or None} for name, why in phone.accounts.items()
-        ]
+    async def _tell_phone(self, request: web.Request) -> web.Response:
+        known = self._verbs.phone.accounts
+        accounts = [{"account": name, "registered": not why, "why": why or None} for name, why in known.items()]
         return web.json_response({"accounts": accounts})
 
-    async def _dial(self, request: web.Request, phone: Phone) -> web.Response:
+    async def _dial(self, request: web.Request) -> web.Response:
         body = await _body(request)
-        call = await phone.dial(_text(body, "to", MAX_ADDRESS), _text(body, "say", MAX_WORDS))
+        call = await self._verbs.phone.dial(_text(body, "to", MAX_ADDRESS), _text(body, "say", MAX_WORDS))
         return web.json_response({"call": call}, status=201, headers={"Location": f"/api/calls/{call}"})
 
-    async def _redirect(self, request: web.Request, phone: Phone) -> web.Response:
+    async def _redirect(self, request: web.Request) -> web.Response:
         body = await _body(request)
         introduce = _text(body, "introduce", MAX_WORDS) if "introduce" in body else ""
-        await phone.redirect(request.match_info["id"], _text(body, "to", MAX_ADDRESS), introduce)
+        await self._verbs.phone.redirect(request.match_info["id"], _text(body, "to", MAX_ADDRESS), introduce)
         return web.Response(status=204)
 
-    async def _keys(self, request: web.Request, phone: Phone) -> web.Response:
-        await phone.send_keys(request.match_info["id"], _text(await _body(request), "keys", 64))
+    async def _keys(self, request: web.Request) -> web.Response:
+        await self._verbs.phone.send_keys(request.match_info["id"], _text(await _body(request), "keys", 64))
         return web.Response(status=204)
 
-    def _told(self, handler: Callable[[web.Request, Phone], Awaitable[web.Response]]) -> Handler:
-        """The handler, with its refusals as responses."""
-
-        async def handle(request: web.Request) -> web.Response:
-            if self._phone is None:
-                return refuse(409, "phone", "The phone is not connected: set sip.enabled.")
-            try:
-                return await handler(request, self._phone)
-            except BadInput as error:
-                return refuse(400, "request", str(error))
-            except (Busy, NotReady) as error:
-                return refuse(503, "busy", str(error))
-            except EngineError as error:
-                return refuse(502, "phone", str(error))
-
-        return handle
+    async def _say(self, request: web.Request) -> web.Response:
+        words = _text(await _body(request), "words", MAX_WORDS)
+        await self._verbs.held.say(request.match_info["id"], words)
+        return web.Response(status=204)
 
 
-def _plain(verb: Callable[[Phone, str], None]) -> Callable[[web.Request, Phone], Awaitable[web.Response]]:
+def _told(handler: Handler) -> Handler:
+    """The handler, with its refusals as responses."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except BadInput as error:
+            return refuse(400, "request", str(error))
+        except SwitchedOff as error:
+            return refuse(409, "phone", str(error))
+        except (Busy, NotReady) as error:
+            return refuse(503, "busy", str(error))
+        except EngineError as error:
+            return refuse(502, "engine", str(error))
+        except OwnerError as error:
+            return refuse(503, "device", str(error))
+
+    return handle
+
+
+def _plain(verb: Callable[[str], None]) -> Handler:
     """A verb that needs nothing but the call."""
 
-    async def handle(request: web.Request, phone: Phone) -> web.Response:
-        verb(phone, request.match_info["id"])
+    async def handle(request: web.Request) -> web.Response:
+        verb(request.match_info["id"])
         return web.Response(status=204)
 
     return handle

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from appliance.terms.clock import Clock, rfc3339
 from appliance.terms.events import Route, TurnEnded
 from appliance.terms.line import Line
@@ -27,11 +29,13 @@ class Account:
     def turn(self, number: int, reply: Reply, heard: str, *, interrupted: bool, cut_in: bool) -> TurnEnded:
         """The event; and begin anew."""
         timeline = reply.timeline
+        now, utc = self._clock.now(), self._clock.utc()
         event = TurnEnded(
             call=self._line.call,
             door=self._line.door,
             turn=number,
-            ts=rfc3339(self._clock.utc()),
+            ts=rfc3339(utc),
+            spoke_ts=rfc3339(utc - timedelta(seconds=now - timeline.spoke_until)),
             transcript=reply.transcript or "",
             reply=heard,
             interrupted=interrupted,

@@ -59,6 +59,10 @@ class Agent:
             turns = [i for i, m in enumerate(self._history) if m.role == "user"]
             del self._history[: turns[-KEPT_TURNS]]
 
+    def add(self, words: str) -> None:
+        """The agent said this without being asked."""
+        self._history.append(Message("assistant", words))
+
     async def prepare(self) -> None:
         """Let the model read the history before the next turn needs it. Raises EngineError."""
         await self._llm.prefill(self._call, [self._instructions, *self._history])

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+from appliance.engines.contracts import Sound
 from appliance.terms.errors import EngineError
 from appliance.terms.events import (
     CallEnded,
     CallStarted,
-    Caption,
     Event,
     FillerSpoken,
     Overlap,
     ReplyHeard,
     State,
-    StateChanged,
 )
-from appliance.terms.frame import Frame
+from appliance.terms.frame import Frame, silence
 from appliance.terms.line import COMING_BACK, Line
 from appliance.terms.units import Pcm, ms
 
@@ -37,6 +36,7 @@ from .phrases import Phrase
 from .playout import Playout
 from .reply import Reply, Speech
 from .silence import Silence, Step
+from .telling import Telling
 from .timeline import Timeline
 from .turns import (
     SPEECH,
@@ -62,12 +62,14 @@ REPLY_WITHIN_S = 9.0
 MAX_TURN_S = 60.0
 CUT_IN_S = 0.6
 """A caller who speaks so soon after a reply began was not done."""
+POLL_S = 0.02
 SENTENCE_ENDS = (".", "!", "?", "…")
 Emit = Callable[[Event], None]
 
 
 class Conversation:
-    """Runs until the line ends. Every event goes to `emit` and to the line itself.
+    """Runs until the line ends. Every event goes to `emit` and to the line itself. While it is `muted` the agent does
+    not hear the caller.
 
     With the `memory` of a call that was lost, it goes on where that one was; `opening` is said instead of the greeting.
     """
@@ -76,12 +78,14 @@ class Conversation:
         self, line: Line, desk: Desk, emit: Emit, memory: Memory | None = None, opening: Phrase | None = None
     ) -> None:
         self.memory = memory or Memory()
+        self.muted = False
         self._hello = desk.phrases.back if memory else opening or desk.phrases.greeting
         self._resumed = memory is not None
         self._line = line
         self._desk = desk
         self._clock = desk.clock
-        self._emit_to = emit
+        self._telling = telling = Telling(line, emit)
+        self._emit, self._show = telling.tell, telling.show
         self._agent = Agent(desk.engines.llm, line.call, desk.instructions, self.memory)
         self._vad = VoiceDetector(desk.silero)
         self._turns = TurnTaking(desk.patience, max_pause_s=desk.max_pause_s, max_turn_s=MAX_TURN_S)
@@ -89,7 +93,6 @@ class Conversation:
         self._playout = Playout(line, desk.clock)
         self._partials = Partials(desk.engines.stt, desk.clock, self._partly_heard)
         self._silence = Silence(desk.silence_s, desk.clock.now())
-        self._state = State.WAITING
         self._turn = self.memory.turns + 1
         self._leaving = False
         self.heard_at = desk.clock.now()
@@ -121,16 +124,47 @@ class Conversation:
         finally:
             await self._close()
             reason, duration_s = line.ended or "stopped", round(self._clock.now() - began, 3)
-            ended = CallEnded(
-                call=line.call, door=line.door, reason=reason, duration_s=duration_s, turns=self.memory.turns
-            )
-            self._emit(ended)
+            call, turns = line.call, self.memory.turns
+            self._emit(CallEnded(call=call, door=line.door, reason=reason, duration_s=duration_s, turns=turns))
 
     def ask(self, words: str) -> None:
         """A turn that was typed instead of spoken."""
         now = self._clock.now()
         self._begin_reply(words, since=now)
         self._over(TurnOver(at=now, since=now))
+
+    async def say(self, words: str) -> None:
+        """Say this at once, whatever the agent was saying; a caller who is speaking is let finish, and answered first.
+
+        Returns as it begins. Raises EngineError.
+        """
+        if self._turns.floor is not Floor.QUIET or (self._reply is not None and not self._playout.audible):
+            while self._turns.floor is not Floor.QUIET or self._reply is not None:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(POLL_S)
+        sounds = aiter(self._desk.engines.tts.synthesise(words))
+        first = await anext(sounds, None)
+        if first is None or self._leaving:
+            return
+        if self._reply is not None:
+            self._interrupt(self._reply, cut_in=False)
+        self._agent.add(words)
+        self._talk(self._announce(first, sounds))
+
+    async def _announce(self, first: Sound, rest: AsyncIterator[Sound]) -> None:
+        rate = self._desk.engines.tts.rate
+        self._playout.begin(rate)
+        self._show(State.SPEAKING)
+        sound: Sound | None = first
+        while sound is not None:
+            text = " ".join(word for word, _ in sound.words)
+            self._telling.agent_says(0, text, round(len(sound.pcm) / rate * 1000, 1))
+            await self._playout.play(sound)
+            sound = await anext(rest, None)
+        await self._playout.drain()
+        self._show(State.WAITING)
+
+    def hang_up(self) -> None:
+        self._line.hang_up("stopped")
 
     async def leave(self) -> None:
         """The device stops: finish the sentence, say goodbye, hang up."""
@@ -151,6 +185,8 @@ class Conversation:
         self.heard_at = frame.at
         if self._leaving:
             return
+        if self.muted:
+            frame = silence(frame.at)
         self._capture.feed(frame)
         voicing = self._vad.feed(frame.pcm)
         over_agent = self._playout.audible
@@ -225,30 +261,15 @@ class Conversation:
         self._show(State.SPEAKING)
 
     def _tell_overlap(self, *, meant: bool) -> None:
-        self._emit(
-            Overlap(
-                call=self._line.call,
-                turn=self._turn,
-                meant=meant,
-                text=self._overlaps.words,
-                silent_ms=self._account.silent_ms,
-            )
-        )
+        words, silent_ms = self._overlaps.words, self._account.silent_ms
+        self._emit(Overlap(call=self._line.call, turn=self._turn, meant=meant, text=words, silent_ms=silent_ms))
 
     def _listen_ahead(self) -> None:
         if self._desk.pace.listens_ahead and self._partials.due:
             self._spawn(self._partials.ask(self._capture.pcm()))
 
     def _partly_heard(self, words: str, settled: str) -> None:
-        caption = Caption(
-            call=self._line.call,
-            turn=self._turn,
-            who="caller",
-            text=words,
-            stable=False,
-            settled=len(settled.split()),
-        )
-        self._emit(caption)
+        self._telling.caller_says(self._turn, words, stable=False, settled=len(settled.split()))
         known = words.split()[:-1]  # the last one may be cut short; should another be wrong, little is lost
         if known and self._aside is None:  # whose unwritten rest the language model would forget
             self._spawn(self._read_ahead(" ".join(known)))
@@ -258,7 +279,7 @@ class Conversation:
             await self._agent.hear(words)
 
     def _mind_silence(self, now: float) -> None:
-        if self._line.held or not self.idle:
+        if self._line.held or self.muted or not self.idle:
             self._silence.broken(now, by_caller=self._turns.floor is not Floor.QUIET)
         elif (step := self._silence.kept(now)) is Step.ASK:
             self._talk(self._say(self._desk.phrases.still_there, turn=0))
@@ -279,7 +300,7 @@ class Conversation:
         """A reply's Listener. Where a reply that was set aside answers the same words, it is taken up again."""
         if reply is not self._reply:
             return False
-        self._caption_caller(words, stable=reply.committed)
+        self._telling.caller_says(self._turn, words, stable=reply.committed)
         aside, self._aside = self._aside, None
         if aside is not None and words and same(words, aside.transcript or ""):
             aside.timeline.spoke_until = reply.timeline.spoke_until
@@ -337,7 +358,7 @@ class Conversation:
         self._reply.commit()
         self._desk.pace.writes()
         if self._reply.transcript:
-            self._caption_caller(self._reply.transcript, stable=True)
+            self._telling.caller_says(self._turn, self._reply.transcript, stable=True)
         self._show(State.THINKING)
         self._talk(self._answer(self._reply))
 
@@ -380,11 +401,7 @@ class Conversation:
     async def _speak(self, piece: Speech) -> None:
         if piece.text:
             duration_ms = round(len(piece.sound.pcm) / self._desk.engines.tts.rate * 1000)
-            self._emit(
-                Caption(
-                    call=self._line.call, turn=self._turn, who="agent", text=piece.text, duration_ms=float(duration_ms)
-                )
-            )
+            self._telling.agent_says(self._turn, piece.text, float(duration_ms))
         await self._playout.play(piece.sound)
 
     def _voiced(self, reply: Reply, at: float) -> None:
@@ -395,7 +412,7 @@ class Conversation:
 
     def _nothing_said(self, reply: Reply) -> None:
         """It was no speech after all."""
-        self._caption_caller("", stable=True)
+        self._telling.caller_says(self._turn, "", stable=True)
         self._capture.end()
         self._reply = None
         self._account.clear()
@@ -407,9 +424,7 @@ class Conversation:
             self._emit(FillerSpoken(call=self._line.call, turn=turn, text=phrase.text, apology=apology))
         self._playout.begin(phrase.rate)
         self._show(State.TROUBLE if apology else State.SPEAKING)
-        self._emit(
-            Caption(call=self._line.call, turn=turn, who="agent", text=phrase.text, duration_ms=phrase.duration_ms)
-        )
+        self._telling.agent_says(turn, phrase.text, phrase.duration_ms)
         for sound in phrase.sounds:
             await self._playout.play(sound)
         await self._playout.drain()
@@ -478,18 +493,6 @@ class Conversation:
         if self._line.ended not in COMING_BACK:
             with suppress(EngineError):
                 await self._agent.forget()
-
-    def _show(self, state: State) -> None:
-        if state is not self._state:
-            self._state = state
-            self._emit(StateChanged(call=self._line.call, state=state))
-
-    def _caption_caller(self, words: str, *, stable: bool) -> None:
-        self._emit(Caption(call=self._line.call, turn=self._turn, who="caller", text=words, stable=stable))
-
-    def _emit(self, event: Event) -> None:
-        self._line.tell(event)
-        self._emit_to(event)
 
 
 async def _next(pieces: Any) -> Speech | None:

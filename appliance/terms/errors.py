@@ -7,6 +7,7 @@
     │   └── DeviceError     a port, disk or sound device cannot be used
     ├── CallerError         what the caller sent cannot be used
     │   ├── BadInput        a body, SDP or sound file that is not what it should be
+    │   ├── SwitchedOff     a part of the device that its owner does not use
     │   ├── Busy            every line of the device is taken
     │   └── NotReady        the device is still warming up
     └── EngineError         an engine (ours, or a provider's) failed
@@ -54,6 +55,10 @@ class CallerError(FrontdeskError):
 
 class BadInput(CallerError):
     """A body, SDP or sound file that is not what it should be."""
+
+
+class SwitchedOff(CallerError):
+    """A part of the device that its owner does not use."""
 
 
 class Busy(CallerError):

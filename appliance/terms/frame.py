@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .units import Pcm
+import numpy as np
+
+from .units import FRAME_SAMPLES, Pcm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,3 +19,8 @@ class Frame:
     """When its last sample arrived, in seconds of the monotonic clock."""
     made_up: bool = False
     """Nothing had come, and time goes on: what a person would hear is less even without it."""
+
+
+def silence(at: float) -> Frame:
+    """A frame in which nobody is heard."""
+    return Frame(pcm=np.zeros(FRAME_SAMPLES, np.int16), at=at, made_up=True)

@@ -10,15 +10,19 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from appliance.control.api import CallsApi, Handler, Phone
+from appliance.control.api import CallsApi, Handler
+from appliance.control.archive import Archive
 from appliance.control.book import CallBook
+from appliance.control.verbs import Verbs
+from appliance.store.background import Background
+from appliance.terms.clock import SystemClock
 from appliance.terms.errors import BadInput, Busy, EngineError
 
 CALL = "/api/calls/abc"
 
 
 class Switchboard:
-    """Knows one call, `abc`."""
+    """Knows one call, `abc`; it is on the phone, and held."""
 
     accounts = {"a@pbx.example": "", "b@pbx.example": "401 Unauthorized"}  # noqa: RUF012 - a property of the real one
 
@@ -42,8 +46,14 @@ class Switchboard:
     def hang_up(self, call: str) -> None:
         self._ask("hang up", call)
 
+    async def say(self, call: str, words: str) -> None:
+        self._ask("say", call, words)
+
     def mute(self, call: str, *, on: bool) -> None:
         self._ask("mute" if on else "unmute", call)
+
+    def __contains__(self, call: str) -> bool:
+        return call == "abc"
 
     def hold(self, call: str, *, on: bool) -> None:
         self._ask("hold" if on else "resume", call)
@@ -58,9 +68,11 @@ def for_anybody(handler: Handler) -> Handler:
     return handler
 
 
-async def serving(phone: Phone | None) -> AsyncIterator[aiohttp.ClientSession]:
+async def serving(phone: Switchboard | None) -> AsyncIterator[aiohttp.ClientSession]:
     app = web.Application()
-    app.add_routes(CallsApi(CallBook(), for_anybody, phone).routes())
+    archive = Archive(CallBook(), None, Background(), SystemClock(), words=False, days=0)
+    verbs = Verbs(Switchboard() if phone is None else phone, lambda: phone)
+    app.add_routes(CallsApi(archive, for_anybody, verbs).routes())
     async with TestServer(app) as server, aiohttp.ClientSession(server.make_url("/")) as session:
         yield session
 
@@ -83,6 +95,7 @@ async def test_a_call_is_placed_handed_on_and_ended(session: aiohttp.ClientSessi
         ("redirect", {"to": "100"}),
         ("redirect", {"to": "100", "introduce": "A caller."}),
         ("keys", {"keys": "1#"}),
+        ("say", {"words": "We close in five minutes."}),
         *((verb, None) for verb in ("mute", "unmute", "hold", "resume", "hangup")),
     ):
         assert (await session.post(f"{CALL}/{verb}", json=body)).status == 204
@@ -91,6 +104,7 @@ async def test_a_call_is_placed_handed_on_and_ended(session: aiohttp.ClientSessi
         ("redirect", "100", ""),
         ("redirect", "100", "A caller."),
         ("keys", "1#"),
+        ("say", "We close in five minutes."),
         *((verb,) for verb in ("mute", "unmute", "hold", "resume", "hang up")),
     ]
 
@@ -105,6 +119,7 @@ async def test_a_call_is_placed_handed_on_and_ended(session: aiohttp.ClientSessi
         ("/api/calls", {"to": "1", "say": "x" * 20_000}, 400, "kB"),
         ("/api/calls", {"to": "busy", "say": "x"}, 503, "taken"),
         (f"{CALL}/redirect", {}, 400, "`to`"),
+        (f"{CALL}/say", {"words": " "}, 400, "`words`"),
         (f"{CALL}/redirect", {"to": "nobody"}, 502, "did not answer"),
         ("/api/calls/other/hangup", {}, 400, "no such call"),
     ],

@@ -161,10 +161,6 @@ class SipDoor:
                 return
         self._line(call).hang_up("stopped")
 
-    def mute(self, call: str, *, on: bool) -> None:
-        """Let the agent no longer hear the caller, or hear them again. Raises BadInput where there is no such call."""
-        self._line(call).muted = on
-
     def hold(self, call: str, *, on: bool) -> None:
         """Let the caller wait with music, or go on. Raises BadInput where there is no such call."""
         line = self._line(call)

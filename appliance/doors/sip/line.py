@@ -7,12 +7,10 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Literal, Protocol
 
-import numpy as np
-
 from appliance.dsp.dtmf import ToneKeys
 from appliance.terms.clock import Clock
 from appliance.terms.events import Event, Network
-from appliance.terms.frame import Frame
+from appliance.terms.frame import Frame, silence
 from appliance.terms.units import FRAME_MS, FRAME_SAMPLES, Pcm
 
 from .quality import Quality
@@ -22,7 +20,6 @@ RATE_OUT = 24_000
 MAX_HEARD = 50
 """A second of sound that waits to be heard; more, and the oldest gives way."""
 Holder = Literal["peer", "owner", "transfer"]
-HELD_FRAME = np.zeros(FRAME_SAMPLES, np.int16)
 
 
 class Note(Protocol):
@@ -51,8 +48,6 @@ class SipLine:
         self.caller = caller
         self.opening = opening
         self.desk = desk
-        self.muted = False
-        """The agent no longer hears the caller."""
         self._holding: set[Holder] = set()
         self.leg = leg
         self.dropped = 0
@@ -106,7 +101,7 @@ class SipLine:
         now = self._clock.now()
         if not self.held:
             for frame in pcm.reshape(-1, FRAME_SAMPLES):
-                self._put(Frame(pcm=HELD_FRAME if self.muted else frame, at=now, made_up=self.muted))
+                self._put(Frame(pcm=frame, at=now))
                 if self.on_key is not None and (key := self._tone_keys.feed(frame)):
                     self.on_key(key)
 
@@ -130,7 +125,7 @@ class SipLine:
     async def _pass_time(self) -> None:
         while True:
             await asyncio.sleep(FRAME_MS / 1000)
-            self._put(Frame(pcm=HELD_FRAME, at=self._clock.now(), made_up=True))
+            self._put(silence(self._clock.now()))
 
     def _put(self, frame: Frame | None) -> None:
         if self.ended:

@@ -1,0 +1,36 @@
+"""What a call tells while it goes on: to its caller's screen, and to whoever else listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from appliance.terms.events import Caption, Event, State, StateChanged
+from appliance.terms.line import Line
+
+
+class Telling:
+    """One call's. Every event goes to `emit` and to the line itself."""
+
+    def __init__(self, line: Line, emit: Callable[[Event], None]) -> None:
+        self._line = line
+        self._emit = emit
+        self._state = State.WAITING
+
+    def tell(self, event: Event) -> None:
+        self._line.tell(event)
+        self._emit(event)
+
+    def show(self, state: State) -> None:
+        """Told only where it is another one."""
+        if state is not self._state:
+            self._state = state
+            self.tell(StateChanged(call=self._line.call, state=state))
+
+    def caller_says(self, turn: int, words: str, *, stable: bool, settled: int = 0) -> None:
+        """Of the words so far the first `settled` will hardly change; none take the turn's caption back."""
+        call = self._line.call
+        self.tell(Caption(call=call, turn=turn, who="caller", text=words, stable=stable, settled=settled))
+
+    def agent_says(self, turn: int, words: str, duration_ms: float) -> None:
+        """From now on, for so long. Turn 0: it is no reply."""
+        self.tell(Caption(call=self._line.call, turn=turn, who="agent", text=words, duration_ms=duration_ms))
