@@ -24,6 +24,7 @@ from .replay import rehearsing, told, was_greeted
 app = typer.Typer(help="Calls: what they were, turn by turn; a recorded one held again.", no_args_is_help=True)
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="The configuration.")]
+NOT_KEPT = "(not kept: telemetry.text)"
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 
 
@@ -51,8 +52,9 @@ def show(
     """One call, turn by turn: what was said, and where the wait came from."""
     found = asyncio.run(running.get(config, f"api/calls/{quote(call, safe='')}"))
     for turn in found["turn_events"]:
-        print(f"{turn['turn']:3}  heard:  {turn['transcript']}")
-        print(f"     reply:  {turn['reply']}{'  (interrupted)' if turn['interrupted'] else ''}")
+        heard, reply = (NOT_KEPT if turn[key] is None else turn[key] for key in ("transcript", "reply"))
+        print(f"{turn['turn']:3}  heard:  {heard}")
+        print(f"     reply:  {reply}{'  (interrupted)' if turn['interrupted'] else ''}")
         if turn["e2a_ms"] is not None:
             parts = ", ".join(f"{part} {turn[f'{part}_ms']:.0f}" for part in ("endpoint", "stt", "llm", "tts"))
             print(f"     after:  {turn['e2a_ms']:.0f} ms ({parts})")

@@ -39,8 +39,6 @@ from appliance.terms.events import (
 
 LATELY = 100
 """The figures are those of so many turns."""
-WORDS = ("transcript", "reply", "text", "caller", "to", "key")
-"""What was said, by whom, and which keys were pressed: a PIN, perhaps."""
 LIVE_ONLY = (Caption, ReplyHeard, StateChanged, NetworkMeasured)
 """They come many times a second, and are nobody's business but the caller's."""
 
@@ -147,7 +145,7 @@ class Journal:
 
     def tell(self, event: Event) -> None:
         if not isinstance(event, LIVE_ONLY):
-            self._print({key: value for key, value in as_json(event).items() if key not in WORDS})
+            self._print(as_json(event, words=False))
 
     @staticmethod
     def _print(values: dict[str, Any]) -> None:

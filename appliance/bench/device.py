@@ -19,6 +19,13 @@ READY_WITHIN_S = 120.0
 STOP_WITHIN_S = 20.0
 READY = "Frontdesk is ready: "
 WELCOME = "Phones and other computers on this network: "
+APART = {
+    "FRONTDESK_HTTP__PORT": "0",
+    "FRONTDESK_HTTP__HOST": "127.0.0.1",
+    "FRONTDESK_TELEMETRY__CALLS_DAYS": "0",
+    "FRONTDESK_TELEMETRY__JOURNAL_MB": "0",
+}
+"""Its calls are nobody's, and not to be found among the owner's."""
 TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
 
 
@@ -85,7 +92,7 @@ async def _running(
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
         *(*prefix, sys.executable, "-m", "appliance.app.cli", "run", *(("--config", str(config)) if config else ())),
-        env={**os.environ, "FRONTDESK_HTTP__PORT": "0", "FRONTDESK_HTTP__HOST": "127.0.0.1", **environ},
+        env={**os.environ, **APART, **environ},
         stdout=asyncio.subprocess.PIPE,
         stdin=asyncio.subprocess.DEVNULL,
     )

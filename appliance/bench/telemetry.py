@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -29,9 +28,11 @@ from appliance.telemetry.reporter import Reporter
 from appliance.terms.clock import SystemClock, rfc3339
 from appliance.terms.config import MqttConfig
 from appliance.terms.errors import DeviceError
-from appliance.terms.events import CallEnded, CallStarted, Event, Route, TurnEnded
+from appliance.terms.events import CallEnded, CallStarted, Event, TurnEnded
 
-LOOPBACK = "127.0.0.1"
+from .broker import LOOPBACK, free_port, mosquitto
+from .sample import TURN
+
 DEVICE = "bench"
 EVENTS, PER_S = 300, 10
 TICK_S, WATCHED_S = 0.01, 8.0
@@ -57,32 +58,29 @@ while True:
 class SlowDisk(Outbox):
     """Each write takes half a second."""
 
-    def put(self, items: Iterable[Item]) -> None:
+    def put(self, items: Iterable[Item]) -> bool:
         time.sleep(SLOW_DISK_S)
-        super().put(items)
+        return super().put(items)
 
 
 class FullDisk(Outbox):
     """Nothing can be written."""
 
-    def put(self, items: Iterable[Item]) -> None:
+    def put(self, items: Iterable[Item]) -> bool:
         raise DeviceError("the disk is full")
 
 
 async def measure(*, kills: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """Raises DeviceError where mosquitto is missing."""
-    broker = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if broker is None:
-        raise DeviceError("mosquitto is missing", mend="Install Debian's mosquitto.")
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="frontdesk-telemetry-") as name:
-        folder, port = Path(name), _free_port()
-        with _mosquitto(broker, folder, port):
+        folder, port = Path(name), free_port()
+        with mosquitto(folder, port):
             found["arrival"] = await _arrival(folder / "arrival", port)
             tell(f"arrival: {found['arrival']}")
             found["stall"] = await _stalls(folder, port)
             tell(f"stall: {found['stall']}")
-        found["outage"] = await asyncio.to_thread(_outage, broker, folder, port)
+        found["outage"] = await asyncio.to_thread(_outage, folder, port)
         tell(f"outage: {found['outage']}")
         found["kills"] = await asyncio.to_thread(_kill, folder / "killed.db", kills)
         tell(f"kills: {found['kills']}")
@@ -138,7 +136,7 @@ async def _watched(reporter: Reporter | None) -> float:
     return round(worst * 1000, 1)
 
 
-def _outage(broker: str, folder: Path, port: int) -> dict[str, Any]:
+def _outage(folder: Path, port: int) -> dict[str, Any]:
     """An hour's events without a broker, the device killed twice meanwhile; then it is back. What arrives?"""
     file, expected = folder / "outage.db", 0
     for _ in range(3):
@@ -154,7 +152,7 @@ def _outage(broker: str, folder: Path, port: int) -> dict[str, Any]:
     events: list[tuple[int, int, bool]] = []
     outbox = Outbox(file)
     with (
-        _mosquitto(broker, folder, port),
+        mosquitto(folder, port),
         _subscriber(port, lambda e: events.append((e["boot"], e["seq"], e["historical"]))),
         _device(outbox, port),
     ):
@@ -223,19 +221,6 @@ def _subscriber(port: int, hear: Callable[[dict[str, Any]], object]) -> Iterator
         client.loop_stop()
 
 
-@contextlib.contextmanager
-def _mosquitto(broker: str, folder: Path, port: int) -> Iterator[None]:
-    config = folder / "mosquitto.conf"
-    config.write_text(f"listener {port} {LOOPBACK}\nallow_anonymous true\npersistence false\nuser root\n")
-    process = subprocess.Popen([broker, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait(lambda: _reachable(port))
-        yield
-    finally:
-        process.terminate()
-        process.wait(5)
-
-
 def _note(reporter: Reporter, event: Event) -> None:
     clock = SystemClock()
     reporter.note(event, clock.now(), rfc3339(clock.utc()))
@@ -243,20 +228,6 @@ def _note(reporter: Reporter, event: Event) -> None:
 
 def _turn(call: str, number: int) -> TurnEnded:
     return replace(TURN, call=call, turn=number)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
-
-
-def _reachable(port: int) -> bool:
-    try:
-        socket.create_connection((LOOPBACK, port), timeout=0.2).close()
-    except OSError:
-        return False
-    return True
 
 
 def _wait(done: Callable[[], object]) -> None:
@@ -270,35 +241,3 @@ def _wait(done: Callable[[], object]) -> None:
 
 async def _until(done: Callable[[], object]) -> None:
     await asyncio.to_thread(_wait, done)
-
-
-TURN = TurnEnded(
-    call="a",
-    door="sip",
-    turn=1,
-    ts="2026-01-31T12:00:00.000Z",
-    transcript="Where can I park my car?",
-    reply="In the yard behind the building.",
-    interrupted=False,
-    e2a_ms=600.0,
-    endpoint_ms=300.0,
-    stt_ms=100.0,
-    llm_ms=100.0,
-    tts_ms=50.0,
-    playout_ms=50.0,
-    filler_ms=None,
-    stages={},
-    speculated="committed",
-    speculations=1,
-    hidden_ms=200.0,
-    wasted_tokens=0,
-    barge_in_ms=None,
-    murmurs=0,
-    cut_in=False,
-    stt_audio_s=2.0,
-    llm_tokens=12,
-    llm_tok_s=50.0,
-    route=Route(),
-    why=None,
-    network=None,
-)

@@ -104,6 +104,11 @@ class CallBook:
         """A summary of each, the newest first."""
         return [call.summary(name) for name, call in reversed(self._calls.items())]
 
+    def summary(self, name: str) -> dict[str, Any] | None:
+        """Of one, or None."""
+        call = self._calls.get(name)
+        return None if call is None else call.summary(name)
+
     def call(self, name: str) -> dict[str, Any] | None:
         """One with its turn events, or None."""
         call = self._calls.get(name)

@@ -6,13 +6,12 @@ outbox gives up the least important first, of these the oldest, and remembers th
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.terms.errors import DeviceError
+from .database import Database
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS boots (boot INTEGER PRIMARY KEY);
@@ -25,6 +24,7 @@ CREATE TABLE IF NOT EXISTS lost (boot INTEGER PRIMARY KEY, count INTEGER, first 
 """
 MOST_ROWS = 50_000
 MOST_BYTES = 64_000_000
+MEND = "Free some space: events that are not told yet cannot be kept."
 SPARE = 0.02
 """A full outbox gives up so much at once, so that it is not busy with every event."""
 
@@ -52,55 +52,50 @@ class Lost:
 
 
 class Outbox:
-    """Of one thread. A damaged file is put aside as `….damaged`, and a new one begun.
-
-    Raises DeviceError where the disk cannot be written: nothing was kept then, and nothing that was kept is gone.
-    """
+    """Raises DeviceError where the disk cannot be written: nothing was kept then, and nothing that was kept is gone."""
 
     def __init__(self, path: Path, *, most_rows: int = MOST_ROWS, most_bytes: int = MOST_BYTES) -> None:
-        self._path = path
         self._most_rows = most_rows
         self._most_bytes = most_bytes
-        self._database = self._open()
-        count, size = self._database.execute(
-            "SELECT count(*), coalesce(sum(length(payload)), 0) FROM events"
-        ).fetchone()
+        self._database = Database(path, SCHEMA, mend=MEND)
+        ((count, size),) = self._database.rows("SELECT count(*), coalesce(sum(length(payload)), 0) FROM events")
         self._rows, self._bytes = int(count), int(size)
 
     def begin_boot(self) -> int:
         """The number of this start of the device: one more than the last one's."""
-        with self._writing():
-            (last,) = self._database.execute("SELECT coalesce(max(boot), 0) FROM boots").fetchone()
-            self._database.execute("DELETE FROM boots")
-            self._database.execute("INSERT INTO boots VALUES (?)", (last + 1,))
+        with self._database.writing() as database:
+            (last,) = database.execute("SELECT coalesce(max(boot), 0) FROM boots").fetchone()
+            database.execute("DELETE FROM boots")
+            database.execute("INSERT INTO boots VALUES (?)", (last + 1,))
         return int(last) + 1
 
-    def put(self, items: Iterable[Item]) -> None:
-        """Keep them, all or none."""
+    def put(self, items: Iterable[Item]) -> bool:
+        """Keep them, all or none. Did others have to be given up for them?"""
         items = list(items)
-        with self._writing():
+        with self._database.writing() as database:
             for item in items:
                 row = (item.boot, item.seq, item.rank, item.topic, item.payload)
-                self._database.execute("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?)", row)
+                database.execute("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?)", row)
             rows = self._rows + len(items)
             size = self._bytes + sum(len(item.payload) for item in items)
-            if rows > self._most_rows or size > self._most_bytes:
-                rows, size = self._give_up(rows, size)
+            if full := rows > self._most_rows or size > self._most_bytes:
+                rows, size = self._give_up(database, rows, size)
         self._rows, self._bytes = rows, size
+        return full
 
     def done(self, items: Iterable[Item]) -> None:
         """They have arrived."""
         rows, size = self._rows, self._bytes
-        with self._writing():
+        with self._database.writing() as database:
             for item in items:
-                found = self._database.execute("DELETE FROM events WHERE boot = ? AND seq = ?", (item.boot, item.seq))
+                found = database.execute("DELETE FROM events WHERE boot = ? AND seq = ?", (item.boot, item.seq))
                 if found.rowcount:
                     rows, size = rows - 1, size - len(item.payload)
         self._rows, self._bytes = rows, size
 
     def waiting(self, most: int, after: tuple[int, int] = (0, 0)) -> list[Item]:
         """The oldest `most` that come after this boot and seq, in order."""
-        rows = self._database.execute(
+        rows = self._database.rows(
             "SELECT boot, seq, rank, topic, payload FROM events WHERE (boot, seq) > (?, ?) ORDER BY boot, seq LIMIT ?",
             (*after, most),
         )
@@ -108,14 +103,14 @@ class Outbox:
 
     def lost(self) -> list[Lost]:
         """What was given up, by boot; `forgive` once somebody was told."""
-        rows = self._database.execute("SELECT boot, count, first, last FROM lost ORDER BY boot")
+        rows = self._database.rows("SELECT boot, count, first, last FROM lost ORDER BY boot")
         return [Lost(boot=b, count=c, first=f, last=e) for b, c, f, e in rows]
 
     def forgive(self, lost: Iterable[Lost]) -> None:
-        with self._writing():
+        with self._database.writing() as database:
             for one in lost:
                 row = (one.boot, one.count, one.last)
-                self._database.execute("DELETE FROM lost WHERE boot = ? AND count = ? AND last = ?", row)
+                database.execute("DELETE FROM lost WHERE boot = ? AND count = ? AND last = ?", row)
 
     def close(self) -> None:
         self._database.close()
@@ -123,79 +118,20 @@ class Outbox:
     def __len__(self) -> int:
         return self._rows
 
-    def _give_up(self, rows: int, size: int) -> tuple[int, int]:
+    def _give_up(self, database: sqlite3.Connection, rows: int, size: int) -> tuple[int, int]:
         """Make room for some more than is needed; how much is left."""
         spare_rows, spare_bytes = self._most_rows * (1 - SPARE), self._most_bytes * (1 - SPARE)
-        victims = self._database.execute("SELECT boot, seq, length(payload) FROM events ORDER BY rank, boot, seq")
+        victims = database.execute("SELECT boot, seq, length(payload) FROM events ORDER BY rank, boot, seq")
         gone: list[tuple[int, int]] = []
         for boot, seq, length in victims:
             if rows <= spare_rows and size <= spare_bytes:
                 break
             gone.append((boot, seq))
             rows, size = rows - 1, size - length
-        self._database.executemany("DELETE FROM events WHERE boot = ? AND seq = ?", gone)
-        self._database.executemany(
+        database.executemany("DELETE FROM events WHERE boot = ? AND seq = ?", gone)
+        database.executemany(
             "INSERT INTO lost VALUES (?, 1, ?, ?) ON CONFLICT (boot) DO UPDATE SET count = count + 1,"
             " first = min(first, excluded.first), last = max(last, excluded.last)",
             [(boot, seq, seq) for boot, seq in gone],
         )
         return rows, size
-
-    def _open(self) -> sqlite3.Connection:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            try:
-                return self._connect()
-            except sqlite3.DatabaseError as error:
-                if not isinstance(error, sqlite3.OperationalError):  # it is no database
-                    os.replace(self._path, self._path.with_suffix(".damaged"))
-                    return self._connect()
-                raise
-        except (OSError, sqlite3.Error) as error:
-            raise DeviceError(f"{self._path}: {error}", mend="Is the disk full, or the folder not writable?") from error
-
-    def _connect(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        self._path.chmod(0o600)
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=FULL")
-        if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            database.close()
-            raise sqlite3.DatabaseError("the file is damaged")
-        database.executescript(SCHEMA)
-        return database
-
-    def _writing(self) -> _Transaction:
-        return _Transaction(self._database, self._path)
-
-
-class _Transaction:
-    """All or nothing."""
-
-    def __init__(self, database: sqlite3.Connection, path: Path) -> None:
-        self._database = database
-        self._path = path
-
-    def __enter__(self) -> None:
-        self._run("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if kind is None:
-            self._run("COMMIT")
-            return
-        if self._database.in_transaction:
-            self._database.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error):
-            raise _full(self._path, error) from error
-
-    def _run(self, statement: str) -> None:
-        try:
-            self._database.execute(statement)
-        except sqlite3.Error as error:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            raise _full(self._path, error) from error
-
-
-def _full(path: Path, error: sqlite3.Error) -> DeviceError:
-    return DeviceError(f"{path}: {error}", mend="Free some space: events that are not told yet cannot be kept.")

@@ -226,6 +226,9 @@ class TurnEnded:
     door: str
     turn: int
     ts: str
+    """When it ended, RFC 3339, UTC."""
+    spoke_ts: str
+    """When the caller's last speech frame came: the zero of its times."""
     transcript: str | None
     reply: str | None
     interrupted: bool
@@ -294,9 +297,14 @@ NAMES: dict[type, str] = {
 }
 
 
-def as_json(event: Event) -> dict[str, Any]:
-    """The event as plain JSON values, with its `type`."""
-    return {"type": NAMES[type(event)], **_plain(event)}
+WORDS = ("transcript", "reply", "caller", "to", "text", "key")
+"""Fields that hold what was said, by whom, and which keys were pressed."""
+
+
+def as_json(event: Event, *, words: bool = True) -> dict[str, Any]:
+    """The event as plain JSON values, with its `type`; without `words`, whatever holds some is null."""
+    values: dict[str, Any] = {"type": NAMES[type(event)], **_plain(event)}
+    return values if words else {key: None if key in WORDS else value for key, value in values.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -31,6 +31,8 @@ class Certificate:
     key: Path
     fingerprint: str
     """SHA-256 in hexadecimal pairs, as browsers show it."""
+    ends: datetime
+    """After that no browser accepts it."""
 
     def context(self) -> ssl.SSLContext:
         """Raises ConfigError where certificate and key do not fit, or are none."""
@@ -51,7 +53,7 @@ def given(chain: Path, key: Path) -> Certificate:
         raise ConfigError([f"http.tls: {chain}: {error.strerror}"]) from error
     except ValueError:
         raise ConfigError([f"http.tls: {chain} is no certificate in PEM form"]) from None
-    return Certificate(chain=chain, key=key, fingerprint=_fingerprint(first))
+    return Certificate(chain=chain, key=key, fingerprint=_fingerprint(first), ends=first.not_valid_after_utc)
 
 
 def own(folder: Path, now: datetime) -> Certificate:
@@ -70,7 +72,7 @@ def own(folder: Path, now: datetime) -> Certificate:
                 f"the certificate cannot be kept in {folder}: {error.strerror}",
                 mend="Give that folder to the user who runs Frontdesk, or set XDG_STATE_HOME.",
             ) from error
-    return Certificate(chain=chain, key=key, fingerprint=_fingerprint(found))
+    return Certificate(chain=chain, key=key, fingerprint=_fingerprint(found), ends=found.not_valid_after_utc)
 
 
 def addresses() -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from appliance.app.terminal import Journal, JsonRecords, Terminal, open_terminal
+from appliance.bench import sample
 from appliance.terms.events import (
     AccountChanged,
     CallEnded,
@@ -21,41 +22,11 @@ from appliance.terms.events import (
     Event,
     FillerSpoken,
     KeyPressed,
-    Route,
     SourceBanned,
-    Span,
-    TurnEnded,
 )
 
-TURN = TurnEnded(
-    call="abcdefghijk",
-    door="webrtc",
-    turn=1,
-    ts="2026-01-01T00:00:00.000Z",
-    transcript="my secret",
-    reply="your secret",
-    interrupted=False,
-    e2a_ms=600.0,
-    endpoint_ms=450.0,
-    stt_ms=0.0,
-    llm_ms=50.0,
-    tts_ms=90.0,
-    playout_ms=10.0,
-    filler_ms=None,
-    stages={"stt": Span(start_ms=64.0, end_ms=160.0)},
-    speculated="committed",
-    speculations=1,
-    hidden_ms=300.0,
-    barge_in_ms=None,
-    murmurs=0,
-    cut_in=False,
-    wasted_tokens=0,
-    stt_audio_s=1.5,
-    llm_tokens=20,
-    llm_tok_s=60.0,
-    route=Route(),
-    why=None,
-    network=None,
+TURN = replace(
+    sample.TURN, call="abcdefghijk", door="webrtc", transcript="my secret", reply="your secret", e2a_ms=600.0
 )
 EVENTS: list[Event] = [
     CallStarted(call="abcdefghijk", door="webrtc"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from appliance.bench.sample import TURN
 from appliance.control.book import CALLS, TURNS, CallBook
 from appliance.terms.events import (
     CallEnded,
@@ -12,43 +13,11 @@ from appliance.terms.events import (
     CallTransferred,
     EngineChanged,
     KeyPressed,
-    Route,
     State,
     StateChanged,
-    TurnEnded,
 )
 
 NOW = "2026-01-31T12:00:00.000Z"
-TURN = TurnEnded(
-    call="a",
-    door="webrtc",
-    turn=1,
-    ts=NOW,
-    transcript="When are you open?",
-    reply="At eight.",
-    interrupted=False,
-    e2a_ms=400.0,
-    endpoint_ms=300.0,
-    stt_ms=0.0,
-    llm_ms=50.0,
-    tts_ms=50.0,
-    playout_ms=0.0,
-    filler_ms=None,
-    stages={},
-    speculated="committed",
-    speculations=1,
-    hidden_ms=200.0,
-    wasted_tokens=0,
-    barge_in_ms=None,
-    murmurs=0,
-    cut_in=False,
-    stt_audio_s=1.0,
-    llm_tokens=5,
-    llm_tok_s=50.0,
-    route=Route(),
-    why=None,
-    network=None,
-)
 
 
 def begun(book: CallBook, call: str) -> None:
@@ -69,7 +38,7 @@ def test_a_call_is_told_while_it_goes_on_and_when_it_has_ended() -> None:
     assert whole is not None
     assert (whole["state"], whole["reason"], whole["duration_s"]) == ("ended", "hangup", 9.5)
     assert [turn["turn"] for turn in whole["turn_events"]] == [1, 2, 3]
-    assert whole["turn_events"][0]["transcript"] == "When are you open?"
+    assert whole["turn_events"][0]["transcript"] == TURN.transcript
 
 
 def test_a_caller_who_comes_back_goes_on_with_the_same_call() -> None:

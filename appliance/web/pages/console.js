@@ -163,7 +163,7 @@ function drawCall(call) {
 /** @param {any} event a turn event */
 function turn(event) {
   const section = made("section", "console-turn");
-  const said = [made("p", "", event.transcript || "(no words)"), made("p", "reply-text", event.reply || "(no reply)")];
+  const said = [made("p", "", event.transcript === null ? "(not kept)" : event.transcript || "(no words)"), made("p", "reply-text", event.reply === null ? "(not kept)" : event.reply || "(no reply)")];
   section.append(made("h3", "small", `Turn ${event.turn}`), ...said);
   const notes = remarks(event);
   if (notes) section.append(made("p", "small", notes));
