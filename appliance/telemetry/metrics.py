@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -32,14 +35,30 @@ NETWORK_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2)
 LOSS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.15, 0.3)
 PARTS = ("e2a", "endpoint", "stt", "llm", "tts", "playout")
 SETTLED = ("answered", "busy", "declined", "no answer", "failed", "message left")
+GAUGES = {
+    "cpu": ("frontdesk_host_cpu_ratio", "Share of all cores that was busy since the last scrape", 1),
+    "memory_free_mb": ("frontdesk_host_memory_free_bytes", "Memory that programs can have", 1e6),
+    "disk_free_mb": ("frontdesk_host_disk_free_bytes", "Of the disk with the device's state", 1e6),
+    "temperature_c": ("frontdesk_host_temperature_celsius", "The hottest of its sensors", 1),
+    "throttled": ("frontdesk_host_throttled", "1 while it runs slower, from heat or want of power", 1),
+    "certificate_days": ("frontdesk_certificate_remaining_seconds", "Until the page's certificate ends", 86_400),
+    "events_waiting": ("frontdesk_events_waiting", "Events that the broker does not have yet", 1),
+    "events_dropped": ("frontdesk_events_dropped", "Events neither sent nor kept since the start", 1),
+    "records_dropped": ("frontdesk_records_dropped", "Lines and calls that the disk did not take", 1),
+    "muted": ("frontdesk_muted", "1 while the agent hears nobody", 1),
+}
+"""What is looked at when somebody asks: name in the state, name here, help, factor."""
 PACKETS = ("lost", "recovered", "late", "refused")
 
 
 class Metrics:
-    """`note` every event; `owner_only` keeps everybody else out."""
+    """`note` every event; `owner_only` keeps everybody else out. `look` is asked, on a thread, for the GAUGES."""
 
-    def __init__(self, owner_only: Callable[[Handler], Handler]) -> None:
+    def __init__(
+        self, owner_only: Callable[[Handler], Handler], look: Callable[[], Mapping[str, Any]] = lambda: {}
+    ) -> None:
         self._owner_only = owner_only
+        self._look = look
         self._registry = registry = CollectorRegistry()
         self._active = Gauge("frontdesk_calls_active", "Calls at the moment", ["door"], registry=registry)
         self._calls = Counter("frontdesk_calls", "Calls that ended", ["door", "reason"], registry=registry)
@@ -83,6 +102,8 @@ class Metrics:
         self._transfers = Counter("frontdesk_transfers", "Callers handed on", ["done"], registry=registry)
         self._accounts = Gauge("frontdesk_account_registered", "1 while it is", ["account"], registry=registry)
         self._bans = Counter("frontdesk_sources_banned", "Addresses that knocked too often", registry=registry)
+        self._gauges = {key: Gauge(name, about, registry=registry) for key, (name, about, _) in GAUGES.items()}
+        self._queues = Gauge("frontdesk_engine_queue", "Requests not answered yet", ["engine"], registry=registry)
         self._last: dict[str, Network] = {}
         """Each call's sums as they were noted."""
 
@@ -90,6 +111,12 @@ class Metrics:
         return [web.get("/metrics", self._owner_only(self._show))]
 
     async def _show(self, request: web.Request) -> web.Response:
+        figures = await asyncio.to_thread(self._look)
+        for key, (_, _, factor) in GAUGES.items():
+            value = figures.get(key)
+            self._gauges[key].set(math.nan if value is None else value * factor)
+        for engine, waiting in figures.get("queues", {}).items():
+            self._queues.labels(engine).set(waiting)
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     def note(self, event: Event) -> None:
