@@ -45,6 +45,7 @@ PURE = {
     "rtp/jitter.py",
     "rtp/steady.py",
     "control/book.py",
+    "telemetry/alerts.py",
     "telemetry/homeassistant.py",
     "telemetry/reporter.py",
     "doors/queue.py",

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from appliance.control.api import CallsApi
-from appliance.control.book import CallBook
+from appliance.control.verbs import Verbs
 from appliance.doors.webrtc import WebrtcDoor
 from appliance.engines.contracts import Message
+from appliance.telemetry.host import Host
 from appliance.telemetry.metrics import Metrics
-from appliance.terms.clock import SystemClock, rfc3339
+from appliance.terms.clock import SystemClock
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError, EngineError
 from appliance.terms.events import Event
@@ -25,13 +26,16 @@ from appliance.web.owner import Owner, token
 from appliance.web.server import WebServer
 
 from .calls import Calls
+from .canary import canary
 from .commands import handlers
+from .desired import Desired
 from .desk import Role, open_desk, roles
 from .engines import EngineRoom
 from .phone import open_phone
-from .settings import changed
+from .records import Records
+from .settings import changed, keeping
 from .systemd import Systemd
-from .telemetry import open_telemetry
+from .telemetry import Device, open_telemetry, open_tracing
 
 log = logging.getLogger(__name__)
 
@@ -46,37 +50,51 @@ class Daemon:
     """Owns everything that runs; `stop` undoes `start` in reverse."""
 
     def __init__(self, config: Config, state: Path, emit: Callable[[Event], None]) -> None:
-        self._config = config
         self._tell = emit
         self._clock = SystemClock()
+        self._owners = config
+        self._desired = Desired(state, config.mqtt.settings)
+        self._config = config = self._desired.over(config)
         self._roles = roles(config)
         self._room = EngineRoom(config, self._roles[""].instructions, state, self._emit)
         self._calls = Calls(self._emit)
-        self._book = CallBook()
+        self._records = Records(config.telemetry, state, self._clock)
+        self._tracing = open_tracing(config)
+        self._certificate = _certificate(config, state)
         owner = Owner(token(state))
-        self._metrics = Metrics(owner.only)
+        self._host = Host(state)
+        self._metrics = Metrics(owner.only, lambda: {**self._host.measure(), **self._about(), **self._waiting()})
         self._phone = open_phone(config, self._calls, self._clock, self._emit)
-        obey = handlers(lambda: self._phone, self.drain)
-        self._telemetry = open_telemetry(config, state, self._clock, obey)
+        verbs = Verbs(self._calls, lambda: self._phone)
+        obey = handlers(
+            verbs,
+            mute_all=lambda on: self._calls.mute_all(on=on),
+            drain=self.drain,
+            canary=lambda: canary(self._calls, self._room.engines.tts, self._clock),
+        )
+        device = Device(handlers=obey, wish=self._wish, about=self._about)
+        self._telemetry = open_telemetry(config, state, self._clock, device)
         self._door = WebrtcDoor(self._calls.answer, self._calls.admit, self._clock, config.webrtc, self._emit)
         self._web = WebServer(
             business=self._roles[""].business,
             routes=[
                 *self._door.routes(),
                 *owner.routes(),
-                *CallsApi(self._book, owner.only, self._phone).routes(),
+                *CallsApi(self._records.archive, owner.only, verbs).routes(),
                 *self._metrics.routes(),
             ],
             missing=self._missing,
             host=config.http.host,
             port=config.http.port,
-            certificate=_certificate(config, state),
+            certificate=self._certificate,
             welcome_port=config.http.welcome_port if config.http.tls == certificate.SELF else None,
         )
 
     def _emit(self, event: Event) -> None:
-        self._book.note(event, rfc3339(self._clock.utc()))
+        self._records.note(event)
         self._metrics.note(event)
+        if self._tracing is not None:
+            self._tracing.note(event, self._clock.utc())
         if self._telemetry is not None:
             self._telemetry.note(event)
         self._tell(event)
@@ -89,6 +107,7 @@ class Daemon:
     async def start(self) -> None:
         """Returns once calls are answered; the page is up before that. Raises DeviceError or EngineError."""
         await self._web.start()
+        self._records.start()
         if self._telemetry is not None:
             await self._telemetry.start()
         await self._room.start(READY_WITHIN_S)
@@ -99,14 +118,25 @@ class Daemon:
         gc.freeze()  # a collection looks only at what came since: 2 ms instead of 70, in which no call hears anything
 
     async def reload(self, config: Config) -> None:
-        """Take over what can change while calls go on; they keep what they began with.
+        """Take over what the owner has changed, while calls go on; they keep what they began with.
 
-        Raises ConfigError naming what cannot, or cannot be used, and then nothing has changed.
+        Raises ConfigError naming what cannot change, or cannot be used, and then nothing has changed.
         """
-        keys = changed(self._config, config)
-        if fixed := [key for key in keys if not key.startswith(LIVE)]:
+        if fixed := [key for key in changed(self._owners, config) if not key.startswith(LIVE)]:
             problems = [f"{key} cannot change while Frontdesk runs" for key in fixed]
             raise ConfigError(problems, mend="Restart it for that; nothing was changed.")
+        await self._apply(self._desired.over(config))
+        self._owners = config
+
+    async def _wish(self, payload: bytes) -> Mapping[str, Any]:
+        """Take over what an operator wishes."""
+        return await self._desired.take(payload, self._owners, self._apply)
+
+    async def _apply(self, config: Config) -> list[str]:
+        """Take over what can change now; the keys that need a restart for it. Raises ConfigError."""
+        keys = changed(self._config, config)
+        pending = [key for key in keys if not key.startswith(LIVE)]
+        config = keeping(self._config, config, pending)
         who = roles(config)
         try:
             await self._open(config, who)
@@ -114,6 +144,7 @@ class Daemon:
             raise ConfigError([f"agent: {error}"], mend="Nothing was changed.") from error
         self._config, self._roles = config, who
         log.info("changed: %s", ", ".join(keys) or "nothing")
+        return pending
 
     async def _open(self, config: Config, who: Mapping[str, Role]) -> None:
         """Raises EngineError where the language model cannot hold what somebody is to know."""
@@ -143,6 +174,24 @@ class Daemon:
         await self._room.stop()
         if self._telemetry is not None:
             await self._telemetry.stop()
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.stop)
+        await asyncio.to_thread(self._records.stop)
+
+    def _about(self) -> dict[str, Any]:
+        """How the device stands, as far as no event tells it."""
+        queues = {worker.name: worker.waiting for worker in self._room.workers}
+        days = (self._certificate.ends - self._clock.utc()).days if self._certificate is not None else None
+        return {
+            "muted": self._calls.muted,
+            "queues": queues,
+            "models": self._room.models,
+            "certificate_days": days,
+            "records_dropped": self._records.dropped,
+        }
+
+    def _waiting(self) -> Mapping[str, int]:
+        return {} if self._telemetry is None else self._telemetry.waiting()
 
     def _missing(self) -> list[str]:
         return self._room.missing() or ([] if self._calls.open_to_callers else ["phrases"])

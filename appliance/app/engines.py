@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from appliance.engines.contracts import Engines
@@ -40,7 +40,7 @@ class EngineRoom:
 
     def __init__(self, config: Config, instructions: str, state: Path, emit: Emit) -> None:
         self._tuning = tuning = Tuning(state)
-        self._models = {"stt": config.stt.model, "llm": config.llm.model, "tts": config.tts.voice}
+        self.models: Mapping[str, str] = {"stt": config.stt.model, "llm": config.llm.model, "tts": config.tts.voice}
         self.stt = stt_worker(config, tuning, emit)
         self.llm = llm_worker(config, instructions, state, tuning, emit)
         self.tts = tts_worker(config, tuning, emit)
@@ -74,7 +74,7 @@ class EngineRoom:
                 await worker.wait_ready(timeout_s)
         await asyncio.gather(*(worker.wait_ready(timeout_s) for worker in self.workers))
         for worker in measuring:
-            self._tuning.keep(worker.name, self._models[worker.name], worker.facts)
+            self._tuning.keep(worker.name, self.models[worker.name], worker.facts)
 
     async def stop(self) -> None:
         await asyncio.gather(*(worker.stop() for worker in self.workers))

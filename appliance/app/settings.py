@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,33 @@ def changed(old: Config, new: Config) -> list[str]:
         for key in fields(before)
         if getattr(before, key.name) != getattr(after, key.name)
     ]
+
+
+def with_values(config: Config, values: Mapping[str, Any], source: str) -> Config:
+    """With these `section.key` set. Raises ConfigError with all problems, which name `source`."""
+    problems, whole = list[str](), asdict(config)
+    for name, value in values.items():
+        section, _, key = name.partition(".")
+        if unknown := _unknown({section: {key: value}}, source):
+            problems += unknown
+        else:
+            whole[section][key] = value
+    try:
+        changed = TypeAdapter(Config).validate_python(whole, strict=False)
+    except ValidationError as error:
+        problems += [_problem(detail, dict.fromkeys(values, source), None) for detail in error.errors()]
+    if problems:
+        raise ConfigError(problems)
+    return changed
+
+
+def keeping(old: Config, new: Config, keys: Iterable[str]) -> Config:
+    """The new one, with these `section.key` as they were."""
+    for name in keys:
+        section, _, key = name.partition(".")
+        kept = {key: getattr(getattr(old, section), key)}
+        new = replace(new, **{section: replace(getattr(new, section), **kept)})
+    return new
 
 
 def on_the_network(config: Config) -> Config:

@@ -18,8 +18,9 @@ MAX_ID = 64
 REMEMBERED = 200
 """A broker may deliver a command twice (QoS 1): it is answered as before, and not obeyed again."""
 
-Handler = Callable[[Mapping[str, Any]], Awaitable[None]]
-"""Raises BadInput for arguments that make no sense, or another FrontdeskError where it came to nothing."""
+Handler = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any] | None]]
+"""What more the answer tells, if anything. Raises BadInput for arguments that make no sense, or another FrontdeskError
+where it came to nothing."""
 
 
 class Commands:
@@ -51,10 +52,10 @@ class Commands:
         if name not in self._allowed:
             return {"ok": False, "error": f"The owner does not allow {name!r} from afar (mqtt.commands)."}
         try:
-            await self._handlers[name](arguments)
+            more = await self._handlers[name](arguments)
         except FrontdeskError as error:
             return {"ok": False, "error": str(error)}
-        return {"ok": True, "error": None}
+        return {"ok": True, "error": None, **(more or {})}
 
 
 def text(arguments: Mapping[str, Any], key: str, most: int = 1000) -> str:

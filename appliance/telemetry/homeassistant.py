@@ -6,6 +6,7 @@ Home Assistant's MQTT integration, *device discovery*: `<prefix>/device/<object 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +41,29 @@ def discovery_topic(prefix: str, device: str) -> str:
     return f"{prefix}/device/{_id(device)}/config"
 
 
-def discovery(device: str, base: str, version: str) -> dict[str, Any]:
-    """The message for a device whose topics are under `base`."""
+def discovery(device: str, base: str, version: str, commands: Collection[str] = ()) -> dict[str, Any]:
+    """The message for a device whose topics are under `base`, and which obeys these commands."""
     components = {key: _sensor(device, key, sensor) for key, sensor in SENSORS.items()}
+    if "mute" in commands:
+        components["mute"] = {
+            "platform": "switch",
+            "name": "Mute",
+            "icon": "mdi:microphone-off",
+            "command_topic": f"{base}/cmd/mute",
+            "command_template": _command('"on": {{ "true" if value == "ON" else "false" }}'),
+            "value_template": "{{ 'ON' if value_json.muted else 'OFF' }}",
+            **_named(device, "mute", "switch"),
+        }
+    if "restart" in commands:
+        components["restart"] = {
+            "platform": "button",
+            "name": "Restart",
+            "device_class": "restart",
+            "entity_category": "config",
+            "command_topic": f"{base}/cmd/restart",
+            "command_template": _command(""),
+            **_named(device, "restart", "button"),
+        }
     components["slow"] = {
         "platform": "binary_sensor",
         "name": "Slow",
@@ -78,6 +99,11 @@ def _sensor(device: str, key: str, sensor: Sensor) -> dict[str, Any]:
         **{name: value for name, value in optional.items() if value},
         **_named(device, key, "sensor"),
     }
+
+
+def _command(arguments: str) -> str:
+    """A template; each press has an id of its own, or it would be taken for a repetition of the last."""
+    return f'{{"id": "ha-{{{{ now().timestamp() }}}}", "args": {{{arguments}}}}}'
 
 
 def _named(device: str, key: str, platform: str) -> dict[str, str]:

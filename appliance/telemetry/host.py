@@ -8,23 +8,40 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+STAT = Path("/proc/stat")
 THERMAL = Path("/sys/class/thermal")
 THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 """Of a Raspberry Pi: bits of under-voltage and throttling, since it started and now."""
 
 
-def host(state: Path) -> dict[str, Any]:
-    """As JSON values; `state` is the folder whose disk counts."""
-    memory = _memory()
-    return {
-        "load_1m": round(os.getloadavg()[0], 2),
-        "cores": os.cpu_count(),
-        "memory_free_mb": memory.get("MemAvailable"),
-        "memory_mb": memory.get("MemTotal"),
-        "disk_free_mb": shutil.disk_usage(state).free // 1_000_000,
-        "temperature_c": _temperature(),
-        "throttled": _throttled(),
-    }
+class Host:
+    """`state`: the folder whose disk counts."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._cpu = _ticks()
+
+    def measure(self) -> dict[str, Any]:
+        """As JSON values. Reads files; `cpu` is the share of all cores that was busy since the last time."""
+        memory, before, self._cpu = _memory(), self._cpu, _ticks()
+        busy, whole = (after - was for was, after in zip(before, self._cpu, strict=True))
+        return {
+            "cpu": round(busy / whole, 3) if whole else None,
+            "load_1m": round(os.getloadavg()[0], 2),
+            "cores": os.cpu_count(),
+            "memory_free_mb": memory.get("MemAvailable"),
+            "memory_mb": memory.get("MemTotal"),
+            "disk_free_mb": shutil.disk_usage(self._state).free // 1_000_000,
+            "temperature_c": _temperature(),
+            "throttled": _throttled(),
+        }
+
+
+def _ticks() -> tuple[int, int]:
+    """Busy, and in all, since the computer started: the first line of /proc/stat (proc(5))."""
+    user, nice, system, idle, iowait, *rest = map(int, STAT.read_text().split("\n", 1)[0].split()[1:9])
+    busy = user + nice + system + sum(rest)
+    return busy, busy + idle + iowait
 
 
 def _memory() -> dict[str, int]:

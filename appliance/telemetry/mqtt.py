@@ -48,6 +48,7 @@ BATCH = 200
 STOP_WITHIN_S = 3.0
 PROBE_WITHIN_S = 5.0
 COMPLAIN_EVERY_S = 60.0
+DESIRED, REPORTED = "config/desired", "config/reported"
 ONLINE, OFFLINE = b"online", b"offline"
 BRIEF_S, SUSPICIOUS = 10.0, 3
 """A broker that leaves us again and again so soon has somebody else by our name: each takes the other's place."""
@@ -85,10 +86,14 @@ def broker(config: MqttConfig) -> Broker:
 
 
 class Mqtt:
-    """`put` from any thread, never blocking. `on_command` is told, on a thread of paho's, a command's name and payload;
-    `answer` it."""
+    """`put` from any thread, never blocking. The callbacks are called on threads of ours and paho's."""
 
     on_command: Callable[[str, bytes], None] | None = None
+    """Is told a command's name and payload; `answer` it."""
+    on_desired: Callable[[bytes], None] | None = None
+    """Is told what the device is to be set to, which the broker keeps."""
+    on_lost: Callable[[], None] | None = None
+    """Is told that the outbox was full, and has given something up."""
 
     def __init__(self, config: MqttConfig, device: str, outbox: Outbox, version: str = "") -> None:
         """Raises ConfigError where the broker's URL or certificates make no sense."""
@@ -109,7 +114,7 @@ class Mqtt:
         self._brief = 0
         self._retained: dict[str, bytes] = {}
         self._prefix = config.discovery
-        self._discovery = json.dumps(discovery(device, f"{BASE}/{device}", version)).encode()
+        self._discovery = json.dumps(discovery(device, f"{BASE}/{device}", version, config.commands)).encode()
         self._thread = threading.Thread(target=self._work, name="mqtt-outbox", daemon=True)
         self._client = client = _client(config, device)
         client.will_set(self.topic("status"), OFFLINE, qos=1, retain=True)
@@ -171,7 +176,7 @@ class Mqtt:
             items = [job for job in batch if isinstance(job, Item)]
             for item in items:
                 self._fly(item)
-            if items and not self._guarded(partial(self._outbox.put, items)):
+            if items and not self._guarded(partial(self._keep, items)):
                 flying = {(item.boot, item.seq) for item in self._flying.values()}
                 self.dropped += sum((item.boot, item.seq) not in flying for item in items)
             for job in batch:
@@ -181,6 +186,10 @@ class Mqtt:
                 return
             if self._history is not None:
                 self._guarded(self._send_history)
+
+    def _keep(self, items: list[Item]) -> None:
+        if self._outbox.put(items) and self.on_lost is not None:
+            self.on_lost()
 
     def _guarded(self, work: Callable[[], None]) -> bool:
         """Was it done? A full disk ends nothing: events go out all the same, only they are not kept."""
@@ -235,6 +244,8 @@ class Mqtt:
             client.publish(self.topic(name), payload, qos=0, retain=True)
         if self.on_command is not None:
             client.subscribe(self.topic("cmd/+"), qos=1)
+        if self.on_desired is not None:
+            client.subscribe(self.topic(DESIRED), qos=1)
         if self._prefix:
             client.subscribe(f"{self._prefix}/{BIRTH}", qos=1)
             self._introduce()
@@ -245,9 +256,11 @@ class Mqtt:
         self._client.publish(discovery_topic(self._prefix, self._device), self._discovery, qos=1, retain=True)
 
     def _on_message(self, client: paho.Client, data: Any, message: paho.MQTTMessage) -> None:
-        """Home Assistant has started, or somebody commands; nothing else is listened to."""
+        """Home Assistant has started, or somebody commands or wishes; nothing else is listened to."""
         if message.topic == f"{self._prefix}/{BIRTH}" and message.payload == ONLINE:
             self._introduce()
+        if self.on_desired is not None and message.topic == self.topic(DESIRED):
+            self.on_desired(bytes(message.payload[:MOST_COMMAND]))
         command = message.topic.removeprefix(self.topic("cmd/"))
         if self.on_command is not None and command != message.topic and not message.retain:
             self.on_command(command, bytes(message.payload[:MOST_COMMAND]))
@@ -293,7 +306,7 @@ def _session() -> Properties:
 def forget(config: MqttConfig, device: str) -> None:
     """Take back all that a broker keeps of a device. Raises ConfigError, or DeviceError where it cannot be reached."""
     where, client = broker(config), _client(config, device)
-    kept = [f"{BASE}/{device}/{name}" for name in ("status", "state")]
+    kept = [f"{BASE}/{device}/{name}" for name in ("status", "state", REPORTED)]
     if config.discovery:
         kept.append(discovery_topic(config.discovery, device))
     try:

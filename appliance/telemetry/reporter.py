@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from appliance.store.outbox import Item, Lost
@@ -21,12 +21,14 @@ from appliance.terms.events import (
     CallTransferred,
     EngineChanged,
     Event,
+    Route,
     SourceBanned,
     TurnEnded,
     as_json,
 )
 
-WORDS = ("transcript", "reply", "caller", "to", "text", "key")
+from .alerts import Latch, Rule, Watch
+
 TOPICS: dict[type, str] = {
     TurnEnded: "turn",
     CallStarted: "call",
@@ -45,6 +47,7 @@ MOST_TURNS = 5000
 SLOW_TURNS = 20
 """A device is slow when so many turns in a row say so, and no longer slow at nine tenths of the bar."""
 CALM = 0.9
+NETWORK = ("rtt_ms", "jitter_ms", "loss_in", "loss_out", "buffer_ms", "bitrate")
 
 
 class Reporter:
@@ -56,11 +59,17 @@ class Reporter:
         self._send = send
         self._boot = boot
         self._text = text
-        self._bars = {50: alert_p50_ms, 95: alert_p95_ms}
-        self._slow: set[int] = set()
+        self._very_slow_ms = 2 * alert_p95_ms
+        self._slow = {
+            percent: Latch(
+                Rule(bad="turns.slow", good="turns.quick", figure=f"p{percent}_ms", bar=bar, calm=CALM * bar)
+            )
+            for percent, bar in ((50, alert_p50_ms), (95, alert_p95_ms))
+        }
+        self._watch = Watch()
         self._seq = 0
-        self._turns: deque[tuple[float, str, float]] = deque(maxlen=MOST_TURNS)
-        """When, by which door, and how long the caller waited."""
+        self._turns: deque[tuple[float, TurnEnded]] = deque(maxlen=MOST_TURNS)
+        """Those that were answered, and when."""
         self._calls: dict[str, str] = {}
         self._engines: dict[str, EngineChanged] = {}
         self._accounts: dict[str, bool] = {}
@@ -79,9 +88,9 @@ class Reporter:
             case AccountChanged():
                 self._accounts[event.account] = event.registered
         if type(event) in TOPICS:
-            self._tell(TOPICS[type(event)], self._plain(event), ts)
+            self._tell(TOPICS[type(event)], as_json(event, words=self._text), ts)
         if isinstance(event, TurnEnded) and event.e2a_ms is not None:
-            self._turns.append((now, event.door, event.e2a_ms))
+            self._turns.append((now, event))
             self._weigh(event, ts)
 
     def gave_up(self, lost: list[Lost], ts: str) -> None:
@@ -90,38 +99,37 @@ class Reporter:
             about = {"count": one.count, "of_boot": one.boot, "first_seq": one.first, "last_seq": one.last}
             self._tell("alert", {"type": "events.lost", **about}, ts)
 
+    def look(self, figures: Mapping[str, Any], ts: str) -> None:
+        """How the computer stands (`Host.measure`), for alerts."""
+        for alert in self._watch.weigh(figures):
+            self._tell("alert", alert, ts)
+
     def state(self, now: float) -> dict[str, Any]:
         """How the device stands, for its retained topic."""
-        lately = [(door, ms) for at, door, ms in self._turns if now - at < HOUR_S]
-        doors = {door: [ms for d, ms in lately if d == door] for door in sorted({door for door, _ in lately})}
+        lately = [turn for at, turn in self._turns if now - at < HOUR_S]
+        doors = {door: [turn for turn in lately if turn.door == door] for door in sorted({t.door for t in lately})}
         return {
             "boot": self._boot,
             "calls": len(self._calls),
-            **_quantiles([ms for _, ms in lately]),
-            "turns": {door: {"count": len(times), **_quantiles(times)} for door, times in doors.items()},
+            **_quantiles(lately),
+            "turns": {door: {"count": len(turns), **_quantiles(turns)} for door, turns in doors.items()},
+            "local": _local(lately),
+            "network": _network(lately),
             "engines": {name: {"ready": e.ready, "restarts": e.restarts} for name, e in self._engines.items()},
             "accounts": self._accounts,
-            "slow": bool(self._slow),
+            "slow": any(latch.on for latch in self._slow.values()),
         }
 
     def _weigh(self, turn: TurnEnded, ts: str) -> None:
         """An alert where turns have become slow, once; and one where they are quick again."""
         assert turn.e2a_ms is not None
-        if turn.e2a_ms > 2 * self._bars[95]:
+        if turn.e2a_ms > self._very_slow_ms:
             self._tell("alert", {"type": "turn.slow", "call": turn.call, "e2a_ms": turn.e2a_ms}, ts)
-        times = [ms for _, _, ms in self._turns][-SLOW_TURNS:]
-        if len(times) < SLOW_TURNS:
-            return
-        for percent, value in ((50, statistics.median(times)), (95, sorted(times)[-2])):
-            was, bar = percent in self._slow, self._bars[percent]
-            if value > bar if not was else value < CALM * bar:
-                (self._slow.discard if was else self._slow.add)(percent)
-                about = {"percentile": percent, "ms": round(value, 1), "bar_ms": bar}
-                self._tell("alert", {"type": "turns.quick" if was else "turns.slow", **about}, ts)
-
-    def _plain(self, event: Event) -> dict[str, Any]:
-        values = as_json(event)
-        return values if self._text else {key: None if key in WORDS else value for key, value in values.items()}
+        times = [turn.e2a_ms or 0.0 for _, turn in self._turns][-SLOW_TURNS:]
+        if len(times) == SLOW_TURNS:
+            for percent, value in ((50, statistics.median(times)), (95, sorted(times)[-2])):
+                if (alert := self._slow[percent].weigh(value)) is not None:
+                    self._tell("alert", alert, ts)
 
     def _tell(self, topic: str, values: dict[str, Any], ts: str) -> None:
         self._seq += 1
@@ -132,11 +140,23 @@ class Reporter:
         self._send(Item(boot=self._boot, seq=self._seq, rank=RANKS[topic], topic=topic, payload=payload))
 
 
-def _quantiles(times: list[float]) -> dict[str, float | None]:
-    ordered = sorted(times)
+def _quantiles(turns: list[TurnEnded]) -> dict[str, float | None]:
+    ordered = sorted(turn.e2a_ms for turn in turns if turn.e2a_ms is not None)
     if not ordered:
         return {"p50_ms": None, "p95_ms": None}
     return {
         "p50_ms": round(statistics.median(ordered), 1),
         "p95_ms": round(ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))], 1),
     }
+
+
+def _local(turns: list[TurnEnded]) -> float | None:
+    """The share of them that was computed on the device alone."""
+    return round(sum(turn.route == Route() for turn in turns) / len(turns), 3) if turns else None
+
+
+def _network(turns: list[TurnEnded]) -> dict[str, float | None]:
+    """Medians over the turns whose line could tell."""
+    lines = [turn.network for turn in turns if turn.network is not None]
+    values = {name: [value for line in lines if (value := getattr(line, name)) is not None] for name in NETWORK}
+    return {name: round(statistics.median(found), 3) if found else None for name, found in values.items()}

@@ -192,8 +192,12 @@ class MqttConfig:
     """Its name in topics: letters, digits, `-`, `_`, `.`; empty: the computer's."""
     discovery: str = "homeassistant"
     """The prefix under which Home Assistant looks for devices; empty: it is told nothing."""
-    commands: list[Literal["restart", "drain", "call", "hangup", "mute", "unmute", "log"]] = field(default_factory=list)
+    commands: list[Literal["restart", "drain", "call", "say", "hangup", "mute", "unmute", "canary", "log"]] = field(
+        default_factory=list
+    )
     """What may be asked of the device over MQTT; empty: nothing."""
+    settings: list[Name] = field(default_factory=list)
+    """Keys of this file that may be set over MQTT, with `*` for anything: `turns.*`; empty: none."""
     username: str = ""
     password: str = field(default="", repr=False)
     ca: str = ""
@@ -209,6 +213,12 @@ class TelemetryConfig:
     """How often the device's state is told, in seconds; changes are told at once."""
     text: bool = False
     """What was said, by whom, and which keys were pressed leaves the device too."""
+    journal_mb: Annotated[int, Ge(0), Le(10_000)] = 20
+    """Every event as a line of JSON in the state folder, so many MB of them at most; 0: none."""
+    calls_days: Annotated[int, Ge(0), Le(3650)] = 90
+    """For so long it is kept what calls there were, and their turns; without words, as long as `text` is off."""
+    traces: str = ""
+    """Where an OpenTelemetry collector takes traces (OTLP over HTTP): `http://collector:4318`; empty: none."""
     alert_p50_ms: Annotated[float, Ge(50), Le(60_000)] = 600.0
     """Twenty turns in a row whose usual wait is longer are an alert; so is …"""
     alert_p95_ms: Annotated[float, Ge(50), Le(60_000)] = 1200.0

@@ -100,6 +100,11 @@ class Worker:
         return self._ready.is_set()
 
     @property
+    def waiting(self) -> int:
+        """Requests that are not answered yet."""
+        return len(self._pending)
+
+    @property
     def standing_still(self) -> bool:
         """Nobody keeps it alive, or nobody has noticed that it is frozen. Either would be a bug of ours."""
         unkept = self._keeper is not None and self._keeper.done()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import datetime
 from typing import Any
 
 import pytest
+from jinja2 import Template
 
 from appliance.telemetry.homeassistant import discovery, discovery_topic
 from appliance.telemetry.reporter import Reporter
@@ -49,3 +52,20 @@ def test_every_sensor_is_in_the_state(told: dict[str, Any]) -> None:
         for key in path[1].split("."):
             assert key in value, path[1]
             value = value[key]
+
+
+def test_what_the_owner_allows_appears_as_a_switch_and_a_button() -> None:
+    base = "frontdesk/v1/lobby"
+    components = discovery("lobby", base, "0.1.0", ["mute", "restart"])["components"]
+    mute, restart = components["mute"], components["restart"]
+    assert (mute["platform"], mute["command_topic"]) == ("switch", f"{base}/cmd/mute")
+    assert (restart["platform"], restart["command_topic"]) == ("button", f"{base}/cmd/restart")
+    now = iter(datetime.fromtimestamp(at) for at in (1.5, 2.5, 3.5))
+    for value, on in (("ON", True), ("OFF", False)):
+        sent = json.loads(Template(mute["command_template"]).render(value=value, now=lambda: next(now)))
+        assert sent["args"] == {"on": on}
+        assert sent["id"].startswith("ha-")
+    sent = json.loads(Template(restart["command_template"]).render(value="PRESS", now=lambda: next(now)))
+    assert sent == {"id": "ha-3.5", "args": {}}
+    assert [Template(mute["value_template"]).render(value_json={"muted": on}) for on in (True, False)] == ["ON", "OFF"]
+    assert "mute" not in discovery("lobby", base, "0.1.0", ["restart"])["components"]

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
+from appliance.bench.broker import LOOPBACK, free_port, mosquitto
 from appliance.store.outbox import Item, Outbox
 from appliance.telemetry.homeassistant import discovery_topic
-from appliance.telemetry.mqtt import Mqtt, broker, forget, probe
+from appliance.telemetry.mqtt import MOST_COMMAND, REPORTED, Mqtt, broker, forget, probe
 from appliance.terms.config import MqttConfig
 from appliance.terms.errors import ConfigError
 from tests.doors.sip.peers import certificate
 
-from .mosquitto import LOOPBACK, free_port, mosquitto, subscriber, until
+from .subscriber import subscriber, until
 
 DEVICE = "desk-1"
 
@@ -112,6 +116,115 @@ def test_commands_come_and_are_answered_but_not_what_was_retained(tmp_path: Path
         mqtt.stop()
         outbox.close()
     assert asked == [("drain", b"{}")]
+
+
+def test_what_the_device_is_to_be_set_to_is_kept_by_the_broker(tmp_path: Path) -> None:
+    port, wished = free_port(), list[bytes]()
+    base = f"frontdesk/v1/{DEVICE}"
+    with mosquitto(tmp_path, port), subscriber(port) as fleet:
+        fleet.say(f"{base}/config/desired", b"first", retain=True)
+        until(lambda: fleet.named(f"{base}/config/desired"))
+        outbox = Outbox(tmp_path / "outbox.db")
+        mqtt = Mqtt(at(port), DEVICE, outbox)
+        mqtt.on_desired = wished.append
+        mqtt.start()
+        until(lambda: wished == [b"first"])
+        fleet.say(f"{base}/config/desired", b"second", retain=True)
+        until(lambda: wished == [b"first", b"second"])
+        mqtt.retain(REPORTED, {"version": 2})
+        with subscriber(port) as later:
+            until(lambda: later.last(REPORTED) == b'{"version": 2}')
+        mqtt.stop()
+        outbox.close()
+        forget(at(port), DEVICE)
+        until(lambda: fleet.last(REPORTED) == b"")
+
+
+def test_what_a_full_outbox_gives_up_is_told_at_once(tmp_path: Path) -> None:
+    outbox, told = Outbox(tmp_path / "outbox.db", most_rows=100), threading.Event()
+    mqtt = Mqtt(at(free_port()), DEVICE, outbox)
+    mqtt.on_lost = told.set
+    mqtt.start()
+    for seq in range(1, 100):
+        mqtt.put(event(seq))
+    until(lambda: len(outbox) == 99)
+    assert not told.is_set()
+    for seq in range(100, 110):
+        mqtt.put(event(seq))
+    assert told.wait(5)
+    assert outbox.lost()[0].first == 1
+    mqtt.stop()
+    outbox.close()
+
+
+def test_garbage_on_every_topic_does_no_harm(tmp_path: Path) -> None:
+    port, asked = free_port(), list[tuple[str, bytes]]()
+    base, wished = f"frontdesk/v1/{DEVICE}", list[bytes]()
+    topics = ("status", "state", "turn", "call", "alert", "cmd/drain", "cmd/", "config/desired", "config/reported", "x")
+    with mosquitto(tmp_path, port), subscriber(port) as fleet:
+        for topic in topics:
+            fleet.say(f"{base}/{topic}", b"\xff\x00{" * 300_000, retain=True)
+        fleet.say("homeassistant/status", b"\xff" * 1_000_000, retain=True)
+        until(lambda: len(fleet.messages) == len(topics))
+        outbox = Outbox(tmp_path / "outbox.db")
+        mqtt = Mqtt(at(port), DEVICE, outbox)
+        mqtt.on_command = lambda name, payload: asked.append((name, payload))
+        mqtt.on_desired = wished.append
+        mqtt.start()
+        until(lambda: wished)
+        mqtt.put(event(1))
+        until(lambda: fleet.last("turn") == event(1).payload)
+        until(lambda: fleet.last("status") == b"online")
+        fleet.say(f"{base}/cmd/drain", b"{" * 1_000_000)
+        until(lambda: asked)
+        assert (len(asked), len(asked[0][1]), len(wished[0])) == (1, MOST_COMMAND, MOST_COMMAND)
+        mqtt.stop()
+        outbox.close()
+
+
+async def test_a_broker_behind_a_websocket(tmp_path: Path) -> None:
+    """By a proxy in front of mosquitto: bytes as binary messages, subprotocol `mqtt` (MQTT 5, section 6)."""
+    port = free_port()
+    with mosquitto(tmp_path, port), subscriber(port) as fleet:
+        async with websocket_proxy(port) as url:
+            with device(tmp_path, MqttConfig(url=url)) as (mqtt, outbox):
+                mqtt.put(event(1))
+                await asyncio.to_thread(until, lambda: len(fleet.events("turn")) == 1)
+                await asyncio.to_thread(until, lambda: len(outbox) == 0)
+                assert fleet.last("status") == b"online"
+                await asyncio.to_thread(mqtt.stop)
+            await asyncio.to_thread(until, lambda: fleet.last("status") == b"offline")
+            good, found = await asyncio.to_thread(probe, MqttConfig(url=url), DEVICE)
+            assert good, found
+
+
+@contextlib.asynccontextmanager
+async def websocket_proxy(port: int) -> AsyncIterator[str]:
+    async def talk(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(protocols=("mqtt",))
+        await socket.prepare(request)
+        assert socket.ws_protocol == "mqtt"
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+
+        async def back() -> None:
+            while data := await reader.read(65_536):
+                await socket.send_bytes(data)
+            await socket.close()
+
+        coming = asyncio.create_task(back())
+        async for message in socket:
+            writer.write(message.data)
+        writer.close()
+        await coming
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/broker", talk)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, LOOPBACK, 0).start()
+    yield f"ws://{LOOPBACK}:{runner.addresses[0][1]}/broker"
+    await runner.cleanup()
 
 
 def test_two_devices_with_one_name_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from appliance.bench import sample
 from appliance.store.outbox import Item, Lost
 from appliance.telemetry.reporter import RANKS, SLOW_TURNS, Reporter
 from appliance.terms.events import (
@@ -17,43 +18,12 @@ from appliance.terms.events import (
     Caption,
     EngineChanged,
     KeyPressed,
-    Route,
     SourceBanned,
-    TurnEnded,
 )
 
 TS = "2026-01-31T12:00:00.000Z"
 SECRET = "my number is 4711"
-TURN = TurnEnded(
-    call="a",
-    door="sip",
-    turn=1,
-    ts="2026-01-31T11:59:59.000Z",
-    transcript=SECRET,
-    reply=SECRET,
-    interrupted=False,
-    e2a_ms=400.0,
-    endpoint_ms=300.0,
-    stt_ms=0.0,
-    llm_ms=50.0,
-    tts_ms=50.0,
-    playout_ms=0.0,
-    filler_ms=None,
-    stages={},
-    speculated="committed",
-    speculations=1,
-    hidden_ms=200.0,
-    wasted_tokens=0,
-    barge_in_ms=None,
-    murmurs=0,
-    cut_in=False,
-    stt_audio_s=1.0,
-    llm_tokens=5,
-    llm_tok_s=50.0,
-    route=Route(),
-    why=None,
-    network=None,
-)
+TURN = replace(sample.TURN, transcript=SECRET, reply=SECRET)
 
 
 class Box:
@@ -125,7 +95,7 @@ def test_slow_turns_are_told_once_and_again_when_they_are_quick(box: Box) -> Non
     slow, quick = replace(TURN, e2a_ms=700.0), replace(TURN, e2a_ms=500.0)
     box.note(*[slow] * (SLOW_TURNS + 10))
     (alert,) = box.told("alert")
-    assert (alert["type"], alert["percentile"], alert["ms"], alert["bar_ms"]) == ("turns.slow", 50, 700.0, 600)
+    assert (alert["type"], alert["p50_ms"], alert["bar"]) == ("turns.slow", 700.0, 600)
     assert box.reporter.state(box.now)["slow"]
     box.note(*[replace(TURN, e2a_ms=580.0)] * SLOW_TURNS)
     assert len(box.told("alert")) == 1, "not yet well below the bar"
