@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,15 @@ import numpy as np
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from appliance.store.background import Background
 from appliance.store.outbox import Item, Outbox
+from appliance.telemetry.journal import Journal
 from appliance.telemetry.mqtt import Mqtt
 from appliance.telemetry.reporter import Reporter
 from appliance.terms.clock import SystemClock, rfc3339
 from appliance.terms.config import MqttConfig
 from appliance.terms.errors import DeviceError
-from appliance.terms.events import CallEnded, CallStarted, Event, TurnEnded
+from appliance.terms.events import CallEnded, CallStarted, Event, TurnEnded, as_json
 
 from .broker import LOOPBACK, free_port, mosquitto
 from .sample import TURN
@@ -61,6 +64,17 @@ class SlowDisk(Outbox):
     def put(self, items: Iterable[Item]) -> bool:
         time.sleep(SLOW_DISK_S)
         return super().put(items)
+
+
+class SlowJournal(Journal):
+    def write(self, line: str) -> None:
+        time.sleep(SLOW_DISK_S)
+        super().write(line)
+
+
+class FullJournal(Journal):
+    def write(self, line: str) -> None:
+        raise DeviceError("the disk is full")
 
 
 class FullDisk(Outbox):
@@ -112,18 +126,22 @@ async def _stalls(folder: Path, port: int) -> dict[str, float]:
     """The event loop's longest delay in ms, with events coming in: telemetry off, on, and with everything wrong."""
     found = {"off": await _watched(None)}
     with socket.create_server((LOOPBACK, 0)) as silent:
-        for name, kind, where in (
-            ("on", Outbox, port),
-            ("silent_broker", Outbox, silent.getsockname()[1]),
-            ("slow_disk", SlowDisk, port),
-            ("full_disk", FullDisk, port),
+        for name, kind, journal, where in (
+            ("on", Outbox, Journal, port),
+            ("silent_broker", Outbox, Journal, silent.getsockname()[1]),
+            ("slow_disk", SlowDisk, SlowJournal, port),
+            ("full_disk", FullDisk, FullJournal, port),
         ):
+            background, lines = Background(), journal(folder, most_bytes=1_000_000)
+            background.start()
             with _device(kind(folder / f"{name}.db"), where) as (reporter, _):
-                found[name] = await _watched(reporter)
+                found[name] = await _watched(partial(_keep, reporter, background, lines))
+            background.stop()
+            lines.close()
     return found
 
 
-async def _watched(reporter: Reporter | None) -> float:
+async def _watched(note: Callable[[Event], None] | None) -> float:
     worst, seq, began = 0.0, 0, time.monotonic()
     while time.monotonic() - began < WATCHED_S:
         due = time.monotonic() + TICK_S
@@ -131,8 +149,8 @@ async def _watched(reporter: Reporter | None) -> float:
         worst = max(worst, time.monotonic() - due)
         seq += 1
         event = _turn("a", seq)
-        if reporter is not None and seq % (100 // PER_S) == 0:
-            _note(reporter, event)
+        if note is not None and seq % (100 // PER_S) == 0:
+            note(event)
     return round(worst * 1000, 1)
 
 
@@ -219,6 +237,12 @@ def _subscriber(port: int, hear: Callable[[dict[str, Any]], object]) -> Iterator
     finally:
         client.disconnect()
         client.loop_stop()
+
+
+def _keep(reporter: Reporter, background: Background, journal: Journal, event: Event) -> None:
+    """All that is done with an event."""
+    _note(reporter, event)
+    background.do(partial(journal.write, json.dumps(as_json(event))))
 
 
 def _note(reporter: Reporter, event: Event) -> None:

@@ -62,8 +62,21 @@ def summary(asked: list[dict[str, Any]]) -> dict[str, Any]:
         "right": sum(row["right"] for row in asked),
         "speculations": sum(turn["speculations"] for turn in turns),
         "wasted_share": round(wasted / max(1, wasted + written), 3),
+        "parts_off_ms": _round(max((_parts_off(turn) for turn in turns), default=np.nan)),
+        "outside_ms": [_round(np.percentile(_outside(answered), share)) for share in (5, 50, 95)],
         "device_p50_ms": {part: _round(np.median([turn[part] for turn in turns] or [np.nan])) for part in parts},
     }
+
+
+def _parts_off(turn: dict[str, Any]) -> float:
+    """How far the parts of a turn are from its whole."""
+    parts = ("endpoint_ms", "stt_ms", "llm_ms", "tts_ms", "playout_ms")
+    return abs(float(sum(turn[part] for part in parts) - turn["e2a_ms"]))
+
+
+def _outside(answered: list[dict[str, Any]]) -> list[float]:
+    """What a caller waits longer than the device says: the way there and back, in media."""
+    return [row["ms"] - row["turn"]["e2a_ms"] for row in answered] or [np.nan]
 
 
 async def _silent_call(device: Device) -> float:

@@ -24,6 +24,7 @@ def test_figures_are_of_the_answered_rows_and_counts_of_all() -> None:
     assert (found["cut_in"], found["broken"], found["fillers"]) == (1, 1, 0)
     assert found["device_p50_ms"]["endpoint_ms"] == 450.0
     assert (found["speculations"], found["wasted_share"]) == (6, 0.25)
+    assert (found["parts_off_ms"], found["outside_ms"]) == (0.0, [210.0, 300.0, 390.0])
 
 
 def test_without_an_answer_there_is_no_figure_and_no_failure() -> None:
