@@ -104,7 +104,7 @@ SITUATIONS: Mapping[str, Callable[[], Wave]] = {
     "something-falls-over-the-reply": lambda: over_reply("murmur-drop"),
     "typing-over-the-reply": lambda: over_reply("murmur-keyboard"),
     "a-cough-before-the-reply": lambda: said(0.5, "open", 0.12, "murmur-cough", 0.5),
-    "going-on-before-the-reply": lambda: said(0.5, "breath-bus", 0.12, "breath-address", 0.5),
+    "going-on-before-the-reply": lambda: said(0.5, "breath-bus", 0.12, "wifi", 0.5),
     "going-on-as-the-reply-begins": lambda: said(0.5, "manager", 0.36, "manager-office", 0.5),
     "nobody-speaks": lambda: said(38.0),
     "a-ventilator": lambda: together(said(0.5, "coffee", 6.0, "toilets", 0.5), noise(14.0, 400.0)),
