@@ -26,7 +26,14 @@ PURE = {
     "terms/errors.py",
     "terms/config.py",
     "workers/wire.py",
+    "engines/breaker.py",
     "engines/contracts.py",
+    "engines/gate.py",
+    "engines/ledger.py",
+    "engines/purse.py",
+    "engines/redact.py",
+    "engines/routing.py",
+    "engines/speed.py",
     "engines/local/timing.py",
     "flow/turns.py",
     "flow/chunker.py",
@@ -126,6 +133,19 @@ def test_only_workers_load_inference_libraries(path: Path) -> None:
 def test_only_the_phones_worker_loads_baresip(path: Path) -> None:
     ours = path.parent.name == "sip" and path.name in PHONE_ONLY
     assert ours or "baresip" not in {module.split(".")[0] for module in imports(path)}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=NAMES)
+def test_what_engines_send_goes_through_the_wire(path: Path) -> None:
+    """Who else may send would not ask the gate."""
+    ways_out = {"aiohttp", "httpx", "requests", "urllib", "socket", "openai", "anthropic", "websockets"}
+    reads_only = {"openai.py", "deepgram.py", "wire.py"}
+    """For a form, and for the kinds of messages."""
+    if path.is_relative_to(ROOT / "engines") and path.name not in reads_only:
+        roots = {
+            module.split(".")[0] for module in imports(path) if module not in ("urllib.parse", "urllib.parse.quote")
+        }
+        assert not roots & ways_out
 
 
 @pytest.mark.parametrize("path", MODULES, ids=NAMES)

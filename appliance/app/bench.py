@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from appliance.bench import calls as calls_bench
+from appliance.bench import fallback as fallback_bench
 from appliance.bench import line as line_bench
 from appliance.bench import llm as llm_bench
 from appliance.bench import overlap as overlap_bench
@@ -31,7 +32,7 @@ from appliance.workers.supervisor import Worker
 
 from . import settings
 from .desk import role
-from .engines import llm_worker, stt_worker, tts_worker
+from .engines import llm_worker, stt_worker, tts_worker, weights
 from .places import state_dir
 from .tuning import Tuning
 
@@ -217,6 +218,20 @@ def telemetry(
 ) -> None:
     """What telling over MQTT costs, and whether anything is lost; needs mosquitto."""
     _show(None, asyncio.run(telemetry_bench.measure(kills=kills, tell=_progress)), as_json)
+
+
+@app.command()
+def fallback(
+    rounds: Annotated[int, typer.Option(min=1, help="How often every question is asked in each situation.")] = 1,
+    config: ConfigFile = None,
+    folder: Annotated[Path | None, typer.Option("--utterances", help="The folder of utterances.toml.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What callers notice when the device lags, an engine dies, or a provider does; needs what scripts/test has."""
+    settled = settings.load(config, os.environ)
+    own = weights(settled, settled.llm.model, "*.gguf")
+    measured = fallback_bench.measure(folder or utterances.default_folder(), own, rounds=rounds, tell=_progress)
+    _show(None, asyncio.run(measured), as_json)
 
 
 @asynccontextmanager

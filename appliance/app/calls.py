@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from appliance.control.verbs import no_such_call
 from appliance.doors.webrtc import Release
+from appliance.engines.contracts import Engines
 from appliance.flow.agent import Memory
 from appliance.flow.conversation import Conversation
 from appliance.flow.desk import Desk
@@ -30,7 +32,9 @@ TIDY_AFTER_S = 2.0
 class Calls:
     """Closed until `open` hands in the desk; `drain` closes it again and says goodbye to everybody."""
 
-    def __init__(self, emit: Callable[[Event], None]) -> None:
+    def __init__(self, emit: Callable[[Event], None], engines: Callable[[str], Engines] | None = None) -> None:
+        """`engines`: those of a call by a door, where not all calls have the desk's."""
+        self._engines = engines
         self._limit = 0
         self._emit = emit
         self._desks: Mapping[str, Desk] = {}
@@ -65,6 +69,8 @@ class Calls:
         """Hold a whole conversation; one that was lost before goes on where it was."""
         assert self._desks, "admit comes before answer"
         desk = self._desks.get(line.desk, self._desks[""])
+        if self._engines is not None:
+            desk = replace(desk, engines=self._engines(line.door))
         opening = await render(desk.engines.tts, line.opening) if line.opening else None
         conversation = Conversation(line, desk, self._emit, self._recall(line.call), opening)
         conversation.muted = self.muted

@@ -20,6 +20,8 @@ from appliance.terms.errors import ConfigError, FrontdeskError
 from appliance.web.server import PAGES
 
 from . import settings
+from .cloud import probe as probe_provider
+from .cloud import providers
 from .desk import role
 from .engines import SENSE_MODEL, models_dir, weights
 from .phone import check_phone
@@ -39,8 +41,8 @@ class Line:
         return asdict(self)
 
 
-def check(path: Path | None, environ: Mapping[str, str]) -> list[Line]:
-    """A line for each thing that must be there. Never raises for what it checks."""
+def check(path: Path | None, environ: Mapping[str, str], *, cloud: bool = False) -> list[Line]:
+    """A line for each thing that must be there, `cloud`: providers too. Never raises for what it checks."""
     try:
         config = settings.load(path, environ)
     except ConfigError as error:
@@ -50,7 +52,7 @@ def check(path: Path | None, environ: Mapping[str, str]) -> list[Line]:
     wanted = (config.stt.model, config.llm.model, config.tts.voice, SENSE_MODEL)
     lines += [_model(config, name, pattern) for name, pattern in zip(wanted, patterns, strict=True)]
     lines += [_knowledge(config), _port(config), _disk(config), _pages()]
-    return [*lines, *_ice(config), *_phone(config), *_broker(config)]
+    return [*lines, *_ice(config), *_phone(config), *_broker(config), *_cloud(config, asked=cloud)]
 
 
 def _model(config: Config, name: str, pattern: str) -> Line:
@@ -129,6 +131,25 @@ def _broker(config: Config) -> list[Line]:
         return [Line(what="broker", good=False, found=problem, mend=error.mend) for problem in error.problems]
     mend = "" if good else "Are its address, certificates and password right? Events are kept meanwhile."
     return [Line(what="broker", good=good, found=found, mend=mend)]
+
+
+def _cloud(config: Config, *, asked: bool) -> list[Line]:
+    """The providers' settings; where they are `asked`, one tiny request to each, for each stage it does."""
+    lines = []
+    try:
+        providers(config)
+    except ConfigError as error:
+        return [Line(what="providers", good=False, found=problem, mend=error.mend) for problem in error.problems]
+    if not asked:
+        return []
+    for one in config.cloud.providers:
+        found = asyncio.run(probe_provider(one))
+        mend = "Are its address, key and models right, and may this device reach it? Calls go on without it."
+        lines += [
+            Line(what=f"provider {one.name}, {stage}", good=not why, found=why or "answers", mend=mend if why else "")
+            for stage, why in found.items()
+        ]
+    return lines
 
 
 def _sip_port(address: str, port: int) -> Line:

@@ -145,9 +145,13 @@ def _print_turn(turn: dict[str, Any]) -> None:
 
 
 @app.command()
-def check(config: ConfigFile = None, as_json: Json = False) -> None:
+def check(
+    config: ConfigFile = None,
+    cloud: Annotated[bool, typer.Option("--cloud", help="Send each provider one tiny request.")] = False,
+    as_json: Json = False,
+) -> None:
     """See whether everything is in place: a line each, with the mend."""
-    lines = check_all(config, os.environ)
+    lines = check_all(config, os.environ, cloud=cloud)
     for line in lines:
         print(f"{'ok  ' if line.good else 'BAD '} {line.what}: {line.found}")
         if not line.good and line.mend:

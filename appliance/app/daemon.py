@@ -11,22 +11,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from aiohttp import web
+
 from appliance.control.api import CallsApi
 from appliance.control.verbs import Verbs
 from appliance.doors.webrtc import WebrtcDoor
 from appliance.engines.contracts import Message
 from appliance.telemetry.host import Host
 from appliance.telemetry.metrics import Metrics
-from appliance.terms.clock import SystemClock
+from appliance.terms.clock import SystemClock, rfc3339
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError, EngineError
 from appliance.terms.events import Event
 from appliance.web import certificate
 from appliance.web.owner import Owner, token
 from appliance.web.server import WebServer
+from appliance.web.share import Share
 
 from .calls import Calls
 from .canary import canary
+from .cloud import open_cloud
 from .commands import handlers
 from .desired import Desired
 from .desk import Role, open_desk, roles
@@ -44,6 +48,7 @@ STOP_WITHIN_S = 5.0
 LIVE = ("agent.", "turns.", "limits.", "llm.max_tokens")
 """Keys that may change while calls go on."""
 PROBE = "reload"
+SHARE_TOKEN = "share-token"
 
 
 class Daemon:
@@ -57,7 +62,8 @@ class Daemon:
         self._config = config = self._desired.over(config)
         self._roles = roles(config)
         self._room = EngineRoom(config, self._roles[""].instructions, state, self._emit)
-        self._calls = Calls(self._emit)
+        self._cloud = open_cloud(config, self._room, state, self._clock, self._emit)
+        self._calls = Calls(self._emit, None if self._cloud is None else self._cloud.engines)
         self._records = Records(config.telemetry, state, self._clock)
         self._tracing = open_tracing(config)
         self._certificate = _certificate(config, state)
@@ -82,6 +88,7 @@ class Daemon:
                 *owner.routes(),
                 *CallsApi(self._records.archive, owner.only, verbs).routes(),
                 *self._metrics.routes(),
+                *self._share(config, state),
             ],
             missing=self._missing,
             host=config.http.host,
@@ -89,6 +96,13 @@ class Daemon:
             certificate=self._certificate,
             welcome_port=config.http.welcome_port if config.http.tls == certificate.SELF else None,
         )
+
+    def _share(self, config: Config, state: Path) -> list[web.RouteDef]:
+        """For other devices, where the owner wants that."""
+        if not config.http.share:
+            return []
+        only = Owner(token(state, SHARE_TOKEN)).only
+        return Share(lambda: self._room.engines, self._room.models, only, config.http.share).routes()
 
     def _emit(self, event: Event) -> None:
         self._records.note(event)
@@ -108,6 +122,8 @@ class Daemon:
         """Returns once calls are answered; the page is up before that. Raises DeviceError or EngineError."""
         await self._web.start()
         self._records.start()
+        if self._cloud is not None:
+            self._cloud.start()
         if self._telemetry is not None:
             await self._telemetry.start()
         await self._room.start(READY_WITHIN_S)
@@ -172,6 +188,8 @@ class Daemon:
         await self._calls.close()
         await self._web.stop()
         await self._room.stop()
+        if self._cloud is not None:
+            await self._cloud.stop()
         if self._telemetry is not None:
             await self._telemetry.stop()
         if self._tracing is not None:
@@ -188,6 +206,7 @@ class Daemon:
             "models": self._room.models,
             "certificate_days": days,
             "records_dropped": self._records.dropped,
+            "cloud": None if self._cloud is None else self._cloud.about(rfc3339(self._clock.utc())),
         }
 
     def _waiting(self) -> Mapping[str, int]:

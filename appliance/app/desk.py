@@ -39,6 +39,8 @@ def role(config: Config) -> Role:
         greeting = config.agent.greeting.format(business=known.business)
     except (KeyError, IndexError, ValueError):
         raise ConfigError(["agent.greeting: the only name it may use in braces is {business}"]) from None
+    if greeting.strip() and config.cloud.providers and config.cloud.allow != "none":
+        greeting = f"{greeting} {config.cloud.notice}".strip()
     return Role(business=known.business, instructions=f"{manner}\n\nThe facts:\n\n{known.text}", greeting=greeting)
 
 

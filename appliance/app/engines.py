@@ -100,7 +100,7 @@ def llm_worker(config: Config, instructions: str, state: Path, tuning: Tuning, e
     options = {
         "model": str(weights(config, config.llm.model, "*.gguf")),
         "prefix": instructions,
-        "calls": config.limits.calls + SPARE_SEQUENCES,
+        "calls": config.limits.calls + SPARE_SEQUENCES + config.http.share,
         "threads": tuning.threads("llm", config.llm.model, config.llm.threads),
         "gpu_layers": config.llm.gpu_layers,
         "requantise": tuning.requantise(config.llm.model, config.llm.requantise),

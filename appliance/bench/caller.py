@@ -222,6 +222,11 @@ class Caller:
         """When voiced frames arrived, by the monotonic clock."""
         return self._ear.voiced
 
+    @property
+    def state(self) -> str:
+        """What the device says it does."""
+        return next((str(m["state"]) for _, m in reversed(self._messages) if m["type"] == "state"), "")
+
     async def hear_greeting(self) -> None:
         """Until the agent has greeted and is silent."""
         await self._until(lambda: bool(self._ear.voiced), GREETING_WITHIN_S)

@@ -37,5 +37,8 @@ TURN = TurnEnded(
     llm_tok_s=50.0,
     route=Route(),
     why=None,
+    egress=(),
+    predicted_ms={},
+    wasted_hedges=0,
     network=Network(rtt_ms=20.0, jitter_ms=2.0, loss_in=0.01, loss_out=0.0, buffer_ms=10.0, bitrate=24_000.0),
 )

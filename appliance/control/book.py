@@ -17,6 +17,7 @@ from appliance.terms.events import (
     EngineChanged,
     Event,
     KeyPressed,
+    ProviderChanged,
     SourceBanned,
     StateChanged,
     TurnEnded,
@@ -73,7 +74,7 @@ class CallBook:
 
     def note(self, event: Event, now: str) -> None:
         """`now`: RFC 3339, UTC."""
-        if isinstance(event, EngineChanged | CallRefused | AccountChanged | SourceBanned):
+        if isinstance(event, EngineChanged | CallRefused | AccountChanged | ProviderChanged | SourceBanned):
             return
         if isinstance(event, CallStarted | CallPlaced):
             self._begin(event, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import av
@@ -21,8 +22,18 @@ def read(path: Path, *, rate: int = CAPTURE_RATE, max_s: float = MAX_S) -> Pcm:
 
     Raises BadInput where it is missing, no sound file, empty, or longer than `max_s` (read no further than that).
     """
+    kind = "g722" if path.suffix == ".g722" else None
+    return _decoded(path, str(path), kind, rate, max_s)
+
+
+def decode(data: bytes, *, rate: int = CAPTURE_RATE, max_s: float = MAX_S) -> Pcm:
+    """The same of a file's bytes."""
+    return _decoded("the sound", io.BytesIO(data), None, rate, max_s)
+
+
+def _decoded(path: Path | str, source: str | io.BytesIO, kind: str | None, rate: int, max_s: float) -> Pcm:
     try:
-        with av.open(str(path), format="g722" if path.suffix == ".g722" else None) as container:
+        with av.open(source, "r", format=kind) as container:
             if not container.streams.audio:
                 raise BadInput(f"{path}: there is no sound in it")
             resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)

@@ -7,10 +7,12 @@ cancelling the task that awaits, cancels the work.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from appliance.terms.units import Pcm
+
+from .ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class LanguageModel(Protocol):
 
     def generate(self, call: str, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
         """The assistant's next message, a token at a time; the first one also tells what it thinks of the last message.
+        Where the last message is the assistant's own, it goes on with that.
 
         Who takes no more for now lets the others have the processor.
         """
@@ -91,3 +94,5 @@ class Engines:
     llm: LanguageModel
     tts: Synthesiser
     sense: TurnDetector
+    ledger: Ledger = field(default_factory=Ledger)
+    """Where each of them was, in this turn."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from appliance.engines.ledger import Ledger
 from appliance.terms.clock import Clock, rfc3339
-from appliance.terms.events import Route, TurnEnded
+from appliance.terms.events import TurnEnded
 from appliance.terms.line import Line
 
 from .reply import Reply
@@ -14,8 +15,9 @@ from .reply import Reply
 class Account:
     """One call's. Counts from one turn's end to the next one's."""
 
-    def __init__(self, line: Line, clock: Clock) -> None:
+    def __init__(self, line: Line, clock: Clock, ledger: Ledger) -> None:
         self._line = line
+        self._ledger = ledger
         self._clock = clock
         self.clear()
 
@@ -28,7 +30,7 @@ class Account:
 
     def turn(self, number: int, reply: Reply, heard: str, *, interrupted: bool, cut_in: bool) -> TurnEnded:
         """The event; and begin anew."""
-        timeline = reply.timeline
+        timeline, settled = reply.timeline, self._ledger.settle()
         now, utc = self._clock.now(), self._clock.utc()
         event = TurnEnded(
             call=self._line.call,
@@ -52,8 +54,11 @@ class Account:
             stt_audio_s=round(reply.audio_s, 3),
             llm_tokens=reply.tokens,
             llm_tok_s=reply.tok_s,
-            route=Route(),
-            why=None,
+            route=settled.route,
+            why=settled.why,
+            egress=settled.egress,
+            predicted_ms=settled.predicted_ms,
+            wasted_hedges=settled.wasted_hedges,
             network=self._line.network,
         )
         self.clear()

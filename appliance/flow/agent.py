@@ -34,12 +34,14 @@ class Agent:
         self._instructions = Message("system", instructions)
         self._history = memory.history
 
-    async def reply(self, words: str, *, max_tokens: int) -> AsyncGenerator[Token, None]:
-        """The reply to `words`, a token at a time. Raises EngineError."""
+    async def reply(self, words: str, *, max_tokens: int, said: str = "") -> AsyncGenerator[Token, None]:
+        """The reply to `words`, a token at a time, or the rest of one of which this was `said`. Raises EngineError."""
         if asks_to_wait(words):
             yield Token(WAITING, ends=1.0)
             return
         messages = [self._instructions, *self._history, Message("user", plain(words))]
+        if said:
+            messages.append(Message("assistant", said))
         tokens = self._llm.generate(self._call, messages, max_tokens=max_tokens)
         async with aclosing(tokens):
             async for token in tokens:

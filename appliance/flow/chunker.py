@@ -42,6 +42,11 @@ class Chunker:
         rest, self._text = self._text.strip(), ""
         return [rest] if rest else []
 
+    def drop(self) -> str:
+        """Take back what is no clause yet."""
+        rest, self._text = self._text, ""
+        return rest
+
     def _end(self) -> int | None:
         """Where the next clause ends, or None while it is not known."""
         least = FIRST_MIN_WORDS if self._first else LATER_MIN_WORDS

@@ -13,15 +13,7 @@ from typing import Any
 
 from appliance.engines.contracts import Sound
 from appliance.terms.errors import EngineError
-from appliance.terms.events import (
-    CallEnded,
-    CallStarted,
-    Event,
-    FillerSpoken,
-    Overlap,
-    ReplyHeard,
-    State,
-)
+from appliance.terms.events import CallEnded, CallStarted, Event, FillerSpoken, Overlap, ReplyHeard, State
 from appliance.terms.frame import Frame, silence
 from appliance.terms.line import COMING_BACK, Line
 from appliance.terms.units import Pcm, ms
@@ -57,6 +49,8 @@ from .wording import WORTH_PREPARING, Words, asks_to_wait, judged, same
 log = logging.getLogger(__name__)
 
 FILLER_AFTER_S = 2.0
+COVER_AFTER_S = 1.0
+"""So long a reply may be silent in its middle."""
 REPLY_WITHIN_S = 9.0
 """Nothing to say by then: an apology instead."""
 MAX_TURN_S = 60.0
@@ -97,7 +91,7 @@ class Conversation:
         self._leaving = False
         self.heard_at = desk.clock.now()
         """When the line's last frame came."""
-        self._account = Account(line, desk.clock)
+        self._account = Account(line, desk.clock, desk.engines.ledger)
         self._overlaps = Overlaps(desk.engines.stt, self._turns)
         self._reply: Reply | None = None
         self._aside: Reply | None = None
@@ -115,7 +109,7 @@ class Conversation:
         began = self._clock.now()
         line = self._line
         self._emit(CallStarted(call=line.call, door=line.door, resumed=self._resumed, caller=line.caller))
-        self._spawn(self._prepare())  # while the greeting is heard
+        self._spawn(_if_it_can(self._agent.prepare()))  # while the greeting is heard
         try:
             if greet and self._hello is not None:
                 self._talk(self._say(self._hello, turn=0))
@@ -156,8 +150,7 @@ class Conversation:
         self._show(State.SPEAKING)
         sound: Sound | None = first
         while sound is not None:
-            text = " ".join(word for word, _ in sound.words)
-            self._telling.agent_says(0, text, round(len(sound.pcm) / rate * 1000, 1))
+            self._telling.agent_says(0, " ".join(word for word, _ in sound.words), len(sound.pcm) / rate * 1000)
             await self._playout.play(sound)
             sound = await anext(rest, None)
         await self._playout.drain()
@@ -272,11 +265,7 @@ class Conversation:
         self._telling.caller_says(self._turn, words, stable=False, settled=len(settled.split()))
         known = words.split()[:-1]  # the last one may be cut short; should another be wrong, little is lost
         if known and self._aside is None:  # whose unwritten rest the language model would forget
-            self._spawn(self._read_ahead(" ".join(known)))
-
-    async def _read_ahead(self, words: str) -> None:
-        with suppress(EngineError):  # the reply reads them anyway, only later
-            await self._agent.hear(words)
+            self._spawn(_if_it_can(self._agent.hear(" ".join(known))))
 
     def _mind_silence(self, now: float) -> None:
         if self._line.held or self.muted or not self.idle:
@@ -367,7 +356,7 @@ class Conversation:
         pieces = aiter(reply.speech())
         try:
             async with asyncio.timeout(REPLY_WITHIN_S):
-                first = await self._first_piece(reply, asyncio.ensure_future(_next(pieces)))
+                first = await self._piece(reply, pieces, FILLER_AFTER_S)
             if first is None:
                 self._nothing_said(reply)
                 return
@@ -377,7 +366,7 @@ class Conversation:
             while piece is not None and not (self._leaving and piece.text and said.endswith(SENTENCE_ENDS)):
                 await self._speak(piece)
                 said = piece.text or said
-                piece = await _next(pieces)
+                piece = await self._piece(reply, pieces, COVER_AFTER_S)
             await self._playout.drain()
         except (EngineError, TimeoutError) as error:
             log.warning("call %s: no reply: %s", self._line.call, str(error) or "it took too long")
@@ -386,17 +375,27 @@ class Conversation:
         self._end_turn(reply, self._playout.heard() if reply.timeline.handed else "", interrupted=False)
         self._show(State.WAITING)
 
-    async def _first_piece(self, reply: Reply, first: asyncio.Future[Speech | None]) -> Speech | None:
-        """The reply's first sound, or None where there is nothing to say; if it is late, a filler meanwhile."""
+    async def _piece(self, reply: Reply, pieces: AsyncIterator[Speech], within_s: float) -> Speech | None:
+        """The reply's next sound, or None at its end; if it is late, a filler meanwhile."""
+        piece = asyncio.ensure_future(_next(pieces))
         try:
-            await asyncio.wait({first}, timeout=FILLER_AFTER_S)
-            if not first.done():
-                reply.timeline.filler = self._clock.now()
-                await self._say(self._desk.phrases.filler, turn=self._turn)
-                self._show(State.THINKING)
-            return await first
+            await asyncio.wait({piece}, timeout=within_s)
+            if not piece.done():
+                await self._cover(reply)
+            return await piece
         finally:
-            first.cancel()
+            piece.cancel()
+
+    async def _cover(self, reply: Reply) -> None:
+        """Let nobody wonder about a silence: the reply is late, or, in its middle, an engine died."""
+        filler = self._desk.phrases.filler
+        if reply.timeline.handed is None:
+            reply.timeline.filler = self._clock.now()
+            await self._say(filler, turn=self._turn)
+            return self._show(State.THINKING)
+        self._emit(FillerSpoken(call=self._line.call, turn=self._turn, text=filler.text, apology=False))
+        for sound in filler.sounds:
+            await self._playout.play(Sound(pcm=sound.pcm, words=()))  # none of the reply's words
 
     async def _speak(self, piece: Speech) -> None:
         if piece.text:
@@ -444,15 +443,11 @@ class Conversation:
             self._agent.settle(words, heard)
             if asks_to_wait(words):
                 self._silence.be_patient()
-            self._spawn(self._prepare())
+            self._spawn(_if_it_can(self._agent.prepare()))
         self._desk.pace.turn(stt_s=reply.timeline.took("stt"), tok_s=reply.tok_s)
         self._emit(self._account.turn(self._turn, reply, heard, interrupted=interrupted, cut_in=cut_in))
         self.memory.turns = self._turn
         self._turn += 1
-
-    async def _prepare(self) -> None:
-        with suppress(EngineError):  # the next turn reads the history anyway, only later
-            await self._agent.prepare()
 
     # --- tasks and events
 
@@ -491,8 +486,13 @@ class Conversation:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._line.ended not in COMING_BACK:
-            with suppress(EngineError):
-                await self._agent.forget()
+            await _if_it_can(self._agent.forget())
+
+
+async def _if_it_can(work: Coroutine[Any, Any, None]) -> None:
+    """For the language model, in advance: it reads what a reply needs anyway, only later."""
+    with suppress(EngineError):
+        await work
 
 
 async def _next(pieces: Any) -> Speech | None:

@@ -8,6 +8,7 @@ clause is synthesised: both at once would take twice as long, and that clause is
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Protocol
 
 from appliance.engines.contracts import Engines, Sound
 from appliance.terms.clock import Clock
+from appliance.terms.errors import EngineError
 from appliance.terms.units import CAPTURE_RATE, Pcm
 
 from .agent import Agent
@@ -22,6 +24,8 @@ from .chunker import Chunker
 from .pace import Pace
 from .spoken import spoken
 from .timeline import Timeline
+
+log = logging.getLogger(__name__)
 
 TELLING_TOKENS = 5
 CLAUSES_AHEAD = 4
@@ -151,9 +155,29 @@ class Reply:
         return transcript.text
 
     async def _think(self) -> None:
+        try:
+            await self._write()
+        except EngineError as error:  # what is said is said: whoever can goes on from there
+            log.warning("a reply is taken up again: %s", error)
+            self._take_back()
+            await self._write()
+        self._tell_written()
+        for clause in self._chunker.finish():
+            await self._put(clause)
+        await self._clauses.put(None)
+
+    def _take_back(self) -> None:
+        """Of what is written, what is no clause yet: nobody speaks it."""
+        unfinished = self._chunker.drop()
+        said = self.text.removesuffix(unfinished).rstrip()
+        self.text = f"{said} " if said else ""
+
+    async def _write(self) -> None:
         assert self.transcript is not None
-        self.timeline.began["llm"] = asked = self._clock.now()
-        async with aclosing(self._agent.reply(self.transcript, max_tokens=self._max_tokens)) as tokens:
+        asked = self._clock.now()
+        self.timeline.began.setdefault("llm", asked)
+        reply = self._agent.reply(self.transcript, max_tokens=self._max_tokens, said=self.text.rstrip())
+        async with aclosing(reply) as tokens:
             async for token in tokens:
                 self.timeline.ended["llm"] = self._clock.now()
                 if self.tokens:
@@ -165,10 +189,6 @@ class Reply:
                 for clause in self._chunker.feed(token.text):
                     await self._put(clause)
                 asked = self._clock.now()
-        self._tell_written()
-        for clause in self._chunker.finish():
-            await self._put(clause)
-        await self._clauses.put(None)
 
     async def _weigh(self, ends: float | None) -> None:
         """Before the first clause is written out: is it worth it, while the caller may not have finished?"""

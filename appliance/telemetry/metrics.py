@@ -23,6 +23,7 @@ from appliance.terms.events import (
     FillerSpoken,
     Network,
     NetworkMeasured,
+    ProviderChanged,
     SourceBanned,
     TurnEnded,
 )
@@ -70,6 +71,14 @@ class Metrics:
             buckets=TURN_S,
             registry=registry,
         )
+        self._stages = Counter(
+            "frontdesk_stages", "Stages of turns, by who computed them", ["stage", "by"], registry=registry
+        )
+        self._egress = Counter(
+            "frontdesk_egress_bytes", "What left the device for a provider", ["provider", "kind"], registry=registry
+        )
+        self._hedges = Counter("frontdesk_wasted_hedges", "Providers' answers not needed", registry=registry)
+        self._providers = Gauge("frontdesk_provider_usable", "1 while it is", ["provider"], registry=registry)
         self._wasted = Counter("frontdesk_wasted_tokens", "Tokens of replies that were dropped", registry=registry)
         self._fillers = Counter("frontdesk_fillers", "Fillers and apologies", ["kind"], registry=registry)
         self._engines = Gauge("frontdesk_engine_ready", "1 while an engine works", ["engine"], registry=registry)
@@ -151,10 +160,17 @@ class Metrics:
                 self._accounts.labels(event.account).set(event.registered)
             case SourceBanned():
                 self._bans.inc()
+            case ProviderChanged():
+                self._providers.labels(event.provider).set(event.usable)
 
     def _turn(self, turn: TurnEnded) -> None:
         self._turns.labels(turn.door, str(turn.interrupted).lower()).inc()
         self._wasted.inc(turn.wasted_tokens)
+        self._hedges.inc(turn.wasted_hedges)
+        for stage in turn.stages.keys() & {"stt", "llm", "tts"}:
+            self._stages.labels(stage, getattr(turn.route, stage)).inc()
+        for sent in turn.egress:
+            self._egress.labels(sent.provider, sent.kind).inc(sent.bytes)
         for part in PARTS:
             value = getattr(turn, f"{part}_ms")
             if value is not None:

@@ -21,6 +21,7 @@ from appliance.terms.events import (
     CallTransferred,
     EngineChanged,
     Event,
+    ProviderChanged,
     Route,
     SourceBanned,
     TurnEnded,
@@ -38,6 +39,7 @@ TOPICS: dict[type, str] = {
     CallTransferred: "call",
     EngineChanged: "alert",
     AccountChanged: "alert",
+    ProviderChanged: "alert",
     SourceBanned: "alert",
 }
 RANKS = {"turn": 0, "call": 1, "alert": 2}
@@ -66,6 +68,7 @@ class Reporter:
             )
             for percent, bar in ((50, alert_p50_ms), (95, alert_p95_ms))
         }
+        self._abroad = Latch(Rule(bad="cloud.living", good="cloud.home", figure="share", bar=0.5, calm=0.2))
         self._watch = Watch()
         self._seq = 0
         self._turns: deque[tuple[float, TurnEnded]] = deque(maxlen=MOST_TURNS)
@@ -130,6 +133,9 @@ class Reporter:
             for percent, value in ((50, statistics.median(times)), (95, sorted(times)[-2])):
                 if (alert := self._slow[percent].weigh(value)) is not None:
                     self._tell("alert", alert, ts)
+            lately = [turn for _, turn in self._turns][-SLOW_TURNS:]
+            if (alert := self._abroad.weigh(1 - (_local(lately) or 0.0))) is not None:
+                self._tell("alert", alert, ts)
 
     def _tell(self, topic: str, values: dict[str, Any], ts: str) -> None:
         self._seq += 1

@@ -14,6 +14,8 @@ Name = Annotated[str, Len(1, 200)]
 Threads = Annotated[int, Ge(0), Le(64)]
 """0: as many as the engine finds best at its first start on this machine."""
 Transport = Literal["udp", "tcp", "tls"]
+Policy = Literal["local", "error", "lag", "hedge", "cloud"]
+Allowed = Literal["none", "text", "audio"]
 Encryption = Literal["off", "optional", "mandatory"]
 
 
@@ -26,6 +28,9 @@ class HttpConfig:
     """Empty: none; `self`: a certificate that the device makes and keeps; else the owner's, a PEM file."""
     tls_key: str = ""
     """The key of the owner's certificate; empty where it is in the same file."""
+    share: Annotated[int, Ge(0), Le(32)] = 0
+    """So many requests at once of other devices, which this one computes for (OpenAI's protocol, under `/v1`); with the
+    token in `share-token` of the state folder. 0: none."""
     welcome_port: Annotated[int, Ge(0), Le(65535)] = 8081
     """Where, with `tls = "self"`, a page without TLS explains the browser's warning."""
 
@@ -88,6 +93,8 @@ class TurnsConfig:
     silence_s: Annotated[float, Ge(0), Le(600)] = 15.0
     """A caller who is silent for so long is asked whether they are there; for as long again, told goodbye. 0: never."""
     speculate: Literal["auto", "off"] = "auto"
+    budget_ms: Annotated[int, Ge(200), Le(10_000)] = 1200
+    """From the caller's last word to the reply at most: what would take longer, a provider may do (`cloud`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +192,65 @@ class SipConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CloudProvider:
+    """Somebody who computes for us: a service on the Internet, or a bigger box in the next room. Of the stages it does
+    those whose model is named."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    name: Annotated[str, Len(1, 40)]
+    kind: Literal["openai", "anthropic", "deepgram", "elevenlabs"] = "openai"
+    """Whose protocol it speaks; `openai`: many others' too (vLLM, llama.cpp, OpenRouter, another Frontdesk)."""
+    url: str = ""
+    """Where, up to the version: `https://api.openai.com/v1`, `http://192.168.1.20:8000/v1`; empty: the kind's own."""
+    key_env: str = ""
+    """The environment variable with its key."""
+    key_file: str = ""
+    """Or the file with it, which nobody else may read."""
+    stt: str = ""
+    """Its model for recognition; empty: it does not do that, as the next two."""
+    llm: str = ""
+    tts: str = ""
+    voice: str = ""
+    ca: str = ""
+    """Certificates (PEM) that its own is checked against; empty: the system's."""
+    concurrency: Annotated[int, Ge(1), Le(100)] = 4
+    per_minute: Annotated[int, Ge(1), Le(10_000)] = 120
+    """So many requests at most."""
+    price_input: Annotated[float, Ge(0)] = 0.0
+    """For a million tokens it reads, as the next one for those it writes."""
+    price_output: Annotated[float, Ge(0)] = 0.0
+    price_minute: Annotated[float, Ge(0)] = 0.0
+    """For a minute of sound it recognises."""
+    price_characters: Annotated[float, Ge(0)] = 0.0
+    """For a million characters it speaks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudConfig:
+    """Who helps where the device would be late, and what may leave it for that."""
+
+    allow: Allowed = "none"
+    """What may leave the device at most: nothing, text, or text and sound."""
+    allow_by: dict[Name, Allowed] = field(default_factory=dict)
+    """The same for a stage (`stt`, `llm`, `tts`), a door (`sip`), or both (`sip.llm`); the nearest counts."""
+    providers: Annotated[list[CloudProvider], Len(0, 16)] = field(default_factory=list)
+    """The best first."""
+    stt: Policy = "lag"
+    """When recognition is computed by a provider: `local` never, `error` where ours fails, `lag` where ours would be
+    late, `hedge` always both, `cloud` always. As the next two."""
+    llm: Policy = "lag"
+    tts: Policy = "lag"
+    redact: bool = False
+    """Numbers, addresses and names that a caller says of themselves are replaced in the text that leaves."""
+    notice: str = ""
+    """Said after the greeting: that what is said may be computed elsewhere."""
+    spend_hour: Annotated[float, Ge(0)] = 1.0
+    """So much money at most, in the owner's prices; 0: no limit."""
+    spend_day: Annotated[float, Ge(0)] = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MqttConfig:
     url: str = ""
     """`mqtt://`, `mqtts://`, `ws://` or `wss://` and a host; empty: nothing is told over MQTT."""
@@ -238,4 +304,5 @@ class Config:
     webrtc: WebrtcConfig = field(default_factory=WebrtcConfig)
     sip: SipConfig = field(default_factory=SipConfig)
     mqtt: MqttConfig = field(default_factory=MqttConfig)
+    cloud: CloudConfig = field(default_factory=CloudConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)

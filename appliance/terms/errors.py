@@ -13,7 +13,8 @@
     └── EngineError         an engine (ours, or a provider's) failed
         ├── EngineDown      its worker is dead, or died with the request
         ├── EngineLate      it missed the request's deadline
-        └── EngineFull      its queue is full
+        ├── EngineFull      its queue is full
+        └── ProviderError   a provider could not be reached, refused, or answered nonsense
 
 Each message says what failed and where; `mend` says what the reader can do about it.
 """
@@ -83,3 +84,12 @@ class EngineLate(EngineError):
 
 class EngineFull(EngineError):
     """The engine's queue is full: the request was refused, not kept waiting."""
+
+
+class ProviderError(EngineError):
+    """A provider could not be reached, refused, or answered nonsense."""
+
+    def __init__(self, message: str, *, unreachable: bool = False) -> None:
+        """`unreachable`: the next request would fail as well."""
+        super().__init__(message)
+        self.unreachable = unreachable

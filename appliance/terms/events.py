@@ -183,6 +183,25 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Egress:
+    """Something left the device."""
+
+    stage: str
+    provider: str
+    kind: Literal["text", "audio"]
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderChanged:
+    """A provider is used no more for a while, or is again."""
+
+    provider: str
+    usable: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """The line's quality as the door measures it, over the last two seconds where it is no sum; null what it cannot."""
 
@@ -255,6 +274,13 @@ class TurnEnded:
     llm_tok_s: float | None
     route: Route
     why: str | None
+    """Why not all of it was computed here."""
+    egress: tuple[Egress, ...]
+    """What left the device for it, to be computed elsewhere."""
+    predicted_ms: dict[str, float]
+    """When each stage's first result was expected of the device, after it was asked."""
+    wasted_hedges: int
+    """Requests to providers whose answers were not needed."""
     network: Network | None
 
 
@@ -274,6 +300,7 @@ Event = (
     | CallTransferred
     | KeyPressed
     | AccountChanged
+    | ProviderChanged
     | SourceBanned
 )
 
@@ -293,6 +320,7 @@ NAMES: dict[type, str] = {
     CallTransferred: "call.transferred",
     KeyPressed: "key",
     AccountChanged: "account",
+    ProviderChanged: "provider",
     SourceBanned: "banned",
 }
 
@@ -312,4 +340,6 @@ def _plain(value: Any) -> Any:
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
     return value

@@ -21,12 +21,12 @@ BEARER = "Bearer "
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def token(state: Path) -> str:
+def token(state: Path, name: str = FILE) -> str:
     """The device's, from its state folder; made there the first time, for its user's eyes only.
 
     Raises DeviceError where it can be neither read nor made.
     """
-    file = state / FILE
+    file = state / name
     try:
         if not file.exists() or not file.read_text(encoding="ascii").strip():
             state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -38,7 +38,7 @@ def token(state: Path) -> str:
         return file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise DeviceError(
-            f"the owner's token, {file}, cannot be read or made: {error}",
+            f"the token {file} cannot be read or made: {error}",
             mend="Is the disk full, or the folder not writable? A damaged file may be deleted: it is made anew.",
         ) from error
 

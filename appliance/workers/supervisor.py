@@ -21,6 +21,8 @@ from .wire import Decoder, Kind, Message, WireError, encode
 log = logging.getLogger(__name__)
 
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0)
+HOPELESS = 2
+"""So many lives in a row in which it was never ready: nobody waits for the next one."""
 """Waits before the first, second, … restart in a row; a worker that lived `SETTLED_S` starts over."""
 SETTLED_S = 30.0
 STOP_S = 2.0
@@ -87,10 +89,14 @@ class Worker:
         self._ready = asyncio.Event()
         self._unfit = asyncio.Event()
         """It said that it cannot start and has never done so: trying again would not help."""
+        self._hopeless = asyncio.Event()
+        """It has worked, and now dies as often as it starts: who waits for it would wait in vain."""
         self._writer: asyncio.StreamWriter | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._stopping = False
         self._was_ready = False
+        self._lived = False
+        """This process was ready."""
         self._heard = 0.0
         self._step_s = 0.0
         self._frozen = False
@@ -123,9 +129,10 @@ class Worker:
                 await self._keeper
 
     async def wait_ready(self, timeout_s: float) -> None:
-        """Returns once it is warm. Raises EngineDown with its last failure after `timeout_s`, or if it cannot start."""
+        """Returns once it is warm. Raises EngineDown with its last failure after `timeout_s`, or if it cannot start, or
+        dies again and again."""
         if not self.is_ready:
-            waits = [asyncio.create_task(event.wait()) for event in (self._ready, self._unfit)]
+            waits = [asyncio.create_task(event.wait()) for event in (self._ready, self._unfit, self._hopeless)]
             try:
                 await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -195,9 +202,9 @@ class Worker:
 
     async def _keep(self) -> None:
         """Run the process again and again, until `stop` cancels it or it turns out to be unfit."""
-        failures = 0
+        failures = stillborn = 0
         while True:
-            started = time.monotonic()
+            started, self._lived = time.monotonic(), False
             try:
                 await self._live()
             except (OSError, WireError) as error:
@@ -205,6 +212,9 @@ class Worker:
             if self._unfit.is_set():
                 return
             failures = 0 if time.monotonic() - started > SETTLED_S else failures + 1
+            stillborn = 0 if self._lived else stillborn + 1
+            if stillborn >= HOPELESS and self._was_ready:
+                self._hopeless.set()
             delay = BACKOFF_S[min(failures, len(BACKOFF_S)) - 1] if failures else 0.0
             log.warning("%s: %s; starting it again in %.1f s", self.name, self.failure, delay)
             await asyncio.sleep(delay)
@@ -283,7 +293,8 @@ class Worker:
                     found = {name: message.meta[name] for name in self.options if name in message.meta}
                     self.options = {**self.options, **found}  # what it chose itself, its successor need not
                     self._ready.set()
-                    self._was_ready = True
+                    self._hopeless.clear()
+                    self._was_ready = self._lived = True
                     self._changed(True, "")
                 elif message.kind is Kind.FAILED:
                     self.failure = str(message.meta.get("error", "it could not start"))

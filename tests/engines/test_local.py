@@ -270,6 +270,19 @@ def test_llama_answers_from_its_facts(desk: Desk) -> None:
     assert "blue seagull 42" in desk.answers(1)[1]
 
 
+def test_llama_goes_on_with_its_own_words(desk: Desk) -> None:
+    talk = [["system", FACTS], ["user", "Who is the manager, and what is the wifi password?"]]
+    desk.ask(1, "a", talk)
+    whole = desk.answers(1)[1].strip()
+    words = whole.split()
+    for number, share in enumerate((0.3, 0.6), 2):
+        said = " ".join(words[: round(share * len(words))])
+        desk.ask(number, "a", [*talk, ["assistant", said]])
+        rest = desk.answers(number)[number].strip()
+        assert f"{said} {rest}".split()[-3:] == words[-3:], rest
+        assert not rest.startswith(words[0])
+
+
 @pytest.mark.parametrize(
     ("words", "whole"),
     [

@@ -56,6 +56,9 @@ class Script:
     """What is heard in less than 1.2 s of sound while the agent speaks."""
     overlap_fails: bool = False
     stt_fails: bool = False
+    dies_after: int | None = None
+    """The language model dies once, after so many words of a reply, and is gone for `gone_s`; then it goes on."""
+    gone_s: float = 0.0
     partials: int = 0
     listened: list[list[Message]] = field(default_factory=list)
     heard_s: list[float] = field(default_factory=list)
@@ -87,9 +90,13 @@ class ScriptedEngines:
 
     async def generate(self, call: str, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
         self.script.asked.append(list(messages))
-        await asyncio.sleep(self.script.llm_s)
-        for i, word in enumerate(self.script.reply.split()):
+        said = messages[-1].text if messages[-1].role == "assistant" else ""
+        await asyncio.sleep(self.script.llm_s + (self.script.gone_s if said else 0.0))
+        for i, word in enumerate(self.script.reply.removeprefix(said).split()):
             await asyncio.sleep(0.016)
+            if i == self.script.dies_after:
+                self.script.dies_after = None
+                raise EngineDown("llm died")
             yield Token(f"{word} ", None if i else self.script.ends)
 
     async def prefill(self, call: str, messages: Sequence[Message], *, ended: bool = True) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import resource
 import signal
@@ -217,6 +218,36 @@ def test_too_many_requests_are_refused_and_those_in_flight_are_answered() -> Non
             with pytest.raises(EngineFull):
                 await answers(worker, "say", text="one too many")
             assert len(await asyncio.gather(*held)) == 2
+
+    checked(test)
+
+
+def test_nobody_waits_for_a_worker_that_dies_as_often_as_it_starts() -> None:
+    async def test() -> None:
+        async with echo() as (worker, _):
+            await worker.wait_ready(READY_S)
+            ended = asyncio.Event()
+
+            async def keep_down() -> None:
+                while not ended.is_set():
+                    if worker.pid is not None:
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(worker.pid, signal.SIGKILL)
+                    await asyncio.sleep(0.02)
+
+            killing = asyncio.create_task(keep_down())
+            await asyncio.sleep(0.05)
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(EngineDown):
+                await answers(worker, "pid", deadline_s=30.0)
+            assert asyncio.get_running_loop().time() - began < 5
+            ended.set()
+            await killing
+            for _ in range(100):
+                if worker.is_ready:
+                    break
+                await asyncio.sleep(0.1)
+            assert await answers(worker, "pid")
 
     checked(test)
 

@@ -177,7 +177,7 @@ class Llama:
         left = int(request.arguments.get("max_tokens", 0)) if answer else 0
         messages, ended = request.arguments["messages"], bool(request.arguments.get("ended", True))
         tokens = self._model.tokens(messages, answer=answer, ended=ended)
-        weighed_at = self._end_of_words(messages, tokens) if answer else NOWHERE
+        weighed_at = self._end_of_words(messages, tokens) if answer and messages[-1][0] == "user" else NOWHERE
         if len(tokens) + left > self._room:
             mailbox.error(request, f"a conversation of {len(tokens)} tokens does not fit {self._room}", full=True)
             return
@@ -356,13 +356,18 @@ class Model:
         a recogniser knows nothing while more may be said.
         """
         pairs = [(role.encode(), text.replace("\0", " ").encode()) for role, text in messages]
+        begun = answer and pairs[-1][0] == b"assistant"  # it goes on with its own last message
+        answer = answer and not begun
         chat = (llama.llama_chat_message * len(pairs))(*(llama.llama_chat_message(*pair) for pair in pairs))
         size = 1024 + 2 * sum(len(role) + len(text) + 64 for role, text in pairs)
         text = ctypes.create_string_buffer(size)
         length = llama.llama_chat_apply_template(self._template, chat, len(pairs), answer, text, size)
         if not 0 <= length <= size:
             raise ValueError("the model's chat template is not one that llama.cpp knows")
-        if not ended:
+        if begun:
+            last = pairs[-1][1].strip()
+            length = text.raw[:length].rindex(last) + len(last)
+        elif not ended:
             last = pairs[-1][1].strip()
             length = text.raw[:length].rindex(last) + len(last.decode().rstrip(" .,!?…-").encode())
         tokens = (llama.llama_token * (length + 16))()

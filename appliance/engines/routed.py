@@ -1,0 +1,246 @@
+"""The engines of one call, each of its stages computed by whoever is in time: the device, or a provider."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from functools import partial
+
+import numpy as np
+
+from appliance.dsp.loudness import gain_for, levelled
+from appliance.dsp.resample import Resampler
+from appliance.terms.errors import EngineError, EngineLate, ProviderError
+from appliance.terms.units import CAPTURE_RATE, Pcm
+
+from .cloud.provider import Provider, read
+from .contracts import Engines, Message, Sound, Token, Transcript
+from .ledger import LOCAL
+from .purse import Usage
+from .routes import Routes, Trip
+from .routing import IF_FAILED, Plan
+
+CLAUSE_WORDS = 3
+"""With so many words, or punctuation, a reply can begin to be spoken: the language model's first useful result."""
+STALL_S, STALL_TIMES = 0.7, 8.0
+"""No token for so long, and so many times the usual gap: it has stalled."""
+
+
+def routed(routes: Routes, door: str) -> Engines:
+    """Those of one call."""
+    trip = Trip(routes, door)
+    return Engines(
+        stt=RoutedRecogniser(trip),
+        llm=RoutedLanguageModel(trip),
+        tts=RoutedSynthesiser(trip),
+        sense=routes.local.sense,
+        ledger=trip.ledger,
+    )
+
+
+class RoutedRecogniser:
+    def __init__(self, trip: Trip) -> None:
+        self._trip = trip
+        self._routes = trip.routes
+
+    async def transcribe(self, pcm: Pcm, *, partial: bool = False) -> Transcript:
+        """What is still being said never leaves."""
+        routes, trip = self._routes, self._trip
+        candidates = [] if partial else trip.candidates("stt")
+        if partial:
+            return await routes.local.stt.transcribe(pcm, partial=True)
+        found, outlook = routes.plan("stt", candidates)
+        trip.ledger.expected("stt", _finite(outlook.expected_s))
+
+        async def local() -> AsyncGenerator[str, None]:
+            began = routes.clock.now()
+            text = (await routes.local.stt.transcribe(pcm)).text
+            routes.speeds["stt"].took(routes.clock.now() - began)
+            yield text
+
+        def remote(provider: Provider) -> AsyncGenerator[str, None]:
+            guess = Usage(audio_s=len(pcm) / CAPTURE_RATE)
+            answer = provider.transcribe(pcm, language=routes.language)
+            return routes.ask(provider, trip, "stt", pcm.nbytes, answer, guess)
+
+        text = ""
+        async with aclosing(trip.race("stt", local, remote, candidates, found)) as answer:
+            async for piece in answer:
+                text += piece
+        return Transcript(text=text, audio_s=len(pcm) / CAPTURE_RATE)
+
+
+class RoutedLanguageModel:
+    """One call's. Where its answer stalls, and somebody else could go on, that is an EngineLate: the flow then asks
+    again with what was said already, and this time a provider is started at once."""
+
+    def __init__(self, trip: Trip) -> None:
+        self._trip = trip
+        self._routes = trip.routes
+        self._stalled = False
+
+    async def generate(self, call: str, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
+        routes, trip = self._routes, self._trip
+        candidates = trip.candidates("llm")
+        found, outlook = routes.plan("llm", candidates)
+        rescuing, self._stalled = self._stalled, False
+        if rescuing and candidates:
+            found = Plan(local_s=IF_FAILED, cloud_s=0.0, why="the device's answer stalled")
+        trip.ledger.expected("llm", _finite(outlook.expected_s))
+        local = partial(routes.local.llm.generate, call, messages, max_tokens=max_tokens)
+        remote = partial(self._ask, messages, max_tokens)
+        watch = Watch(routes, rescuable=bool(candidates) and not rescuing)
+        async with aclosing(trip.race("llm", local, remote, candidates, found)) as tokens:
+            while True:
+                asked = routes.clock.now()
+                try:
+                    async with asyncio.timeout(watch.patience_s):
+                        token = await anext(tokens, None)
+                except TimeoutError:
+                    self._stalled = True
+                    trip.ledger.went("llm", LOCAL, "stalled")
+                    raise EngineLate("the language model has stalled") from None
+                except EngineError:
+                    self._stalled = True
+                    raise
+                if token is None:
+                    return
+                watch.waited(routes.clock.now() - asked, token.text, local=trip.ledger.by("llm") == LOCAL)
+                yield token
+
+    async def prefill(self, call: str, messages: Sequence[Message], *, ended: bool = True) -> None:
+        await self._routes.local.llm.prefill(call, messages, ended=ended)
+
+    async def forget(self, call: str) -> None:
+        await self._routes.local.llm.forget(call)
+
+    async def _ask(
+        self, messages: Sequence[Message], max_tokens: int, provider: Provider
+    ) -> AsyncGenerator[Token, None]:
+        trip = self._trip
+        told = trip.hide(messages)
+        size = sum(len(m.text.encode()) for m in told)
+        guess = Usage(tokens_in=read(told), tokens_out=max_tokens // 2)
+        answer = provider.generate(told, max_tokens=max_tokens)
+        said = messages[-1].text if messages[-1].role == "assistant" else ""
+        asked = self._routes.ask(provider, trip, "llm", size, answer, guess)
+        async with aclosing(going_on(said, asked)) as pieces:
+            async for piece in pieces:
+                yield Token(piece if trip.redaction is None else trip.redaction.show(piece))
+        if trip.redaction is not None and (rest := trip.redaction.rest()):
+            yield Token(rest)
+
+
+class Watch:
+    """Looks at an answer's tokens: how long the first clause took, and whether it has stalled."""
+
+    def __init__(self, routes: Routes, *, rescuable: bool) -> None:
+        self._routes = routes
+        self._rescuable = rescuable
+        self._text = ""
+        self._tokens = 0
+        self._waited_s = 0.0
+        self._useful = False
+
+    @property
+    def patience_s(self) -> float | None:
+        """So long the next token is waited for; None: for ever, as nobody else could go on."""
+        if not self._rescuable:
+            return None
+        if self._useful:
+            return max(STALL_S, STALL_TIMES * (self._routes.gaps.usual or 0.0))
+        longest = self._routes.speeds["llm"].longest or 0.0
+        first_clause = max(2 * longest, 2 * self._routes.budget_s("llm")) - self._waited_s
+        return max(STALL_S, first_clause) if self._tokens else None
+
+    def waited(self, seconds: float, text: str, *, local: bool) -> None:
+        """A token came."""
+        self._tokens += 1
+        self._text += text
+        self._waited_s += seconds
+        if local and self._tokens > 1:
+            self._routes.gaps.took(seconds)
+        if not self._useful and (len(self._text.split()) > CLAUSE_WORDS or self._text.rstrip()[-1:] in ".!?,;:"):
+            self._useful = bool(self._text.strip())
+            if self._useful and local:
+                self._routes.speeds["llm"].took(self._waited_s)
+
+
+class RoutedSynthesiser:
+    """A clause is spoken by one voice, whole: of a provider's, nothing is heard before all of it is there."""
+
+    def __init__(self, trip: Trip) -> None:
+        self._trip = trip
+        self._routes = trip.routes
+
+    @property
+    def rate(self) -> int:
+        return self._routes.local.tts.rate
+
+    async def synthesise(self, text: str) -> AsyncGenerator[Sound, None]:
+        routes, trip = self._routes, self._trip
+        candidates = trip.candidates("tts")
+        found, outlook = routes.plan("tts", candidates)
+        trip.ledger.expected("tts", _finite(outlook.expected_s))
+
+        async def local() -> AsyncGenerator[Sound, None]:
+            began, first = routes.clock.now(), True
+            async with aclosing(routes.local.tts.synthesise(text)) as sounds:
+                async for sound in sounds:
+                    if first:
+                        first = False
+                        routes.speeds["tts"].took(routes.clock.now() - began)
+                    yield sound
+
+        async with aclosing(trip.race("tts", local, partial(self._ask, text), candidates, found)) as sounds:
+            async for sound in sounds:
+                yield sound
+
+    async def _ask(self, text: str, provider: Provider) -> AsyncGenerator[Sound, None]:
+        guess = Usage(characters=len(text))
+        answer = provider.synthesise(text)
+        pieces: list[Pcm] = []
+        async with aclosing(self._routes.ask(provider, self._trip, "tts", len(text.encode()), answer, guess)) as parts:
+            async for piece in parts:
+                pieces.append(piece)
+        resampler = Resampler(provider.rate, self.rate)
+        pcm = np.concatenate([*(resampler.feed(piece) for piece in pieces), resampler.finish()])
+        if not len(pcm):
+            raise ProviderError(f"{provider.config.name} sent no sound")
+        pcm = await asyncio.to_thread(_as_loud_as_ours, pcm, self.rate)
+        yield Sound(pcm=pcm, words=estimated(text, len(pcm)))
+
+
+def _as_loud_as_ours(pcm: Pcm, rate: int) -> Pcm:
+    return levelled(pcm, gain_for(pcm, rate), rate)
+
+
+async def going_on(said: str, pieces: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+    """The rest of a message, without what was `said` of it, where that is repeated all the same."""
+    known, held = " ".join(said.split()), ""
+    repeating = bool(known)
+    async with aclosing(pieces):
+        async for piece in pieces:
+            held += piece
+            plain = " ".join(held.split())
+            if repeating and known.startswith(plain):
+                continue
+            yield plain[len(known) :] if repeating and plain.startswith(known) else held
+            repeating, held = False, ""
+    if held and " ".join(held.split()) != known:
+        yield held
+
+
+def estimated(text: str, samples: int) -> tuple[tuple[str, int], ...]:
+    """Each word with the sample at which it has been said, as if each letter took as long."""
+    words = text.split()
+    whole, so_far, found = sum(len(word) + 1 for word in words), 0, []
+    for word in words:
+        so_far += len(word) + 1
+        found.append((word, samples * so_far // whole))
+    return tuple(found)
+
+
+def _finite(seconds: float | None) -> float | None:
+    return None if seconds is None or seconds == IF_FAILED else seconds
