@@ -97,6 +97,13 @@ def on_line(name: str, what: str, most_ms: float, wer: str, most_points: float) 
     )
 
 
+def helped(name: str, what: str) -> tuple[Figure, ...]:
+    return (
+        Figure(label=f"{what}: end of speech to reply, p50", path=f"{name}/p50_ms"),
+        Figure(label="… p95", path=f"{name}/p95_ms"),
+    )
+
+
 QUALITY = (
     Figure(label="asked", path="asked", show=COUNT),
     Figure(label="answered", path="answered", show=COUNT, bar="all"),
@@ -273,6 +280,39 @@ BENCHMARKS = (
             Figure(label="… after", path="outage/took_s", show="{:.0f} s"),
             Figure(label="kill -9 of the outbox's writer", path="kills/kills", show=COUNT),
             at_most("… events lost that were acknowledged", "kills/lost", 0, COUNT),
+        ),
+    ),
+    Benchmark(
+        name="fallback",
+        command=("bench", "fallback"),
+        runs=1,
+        figures=(
+            *helped("local", "the device alone"),
+            *helped("healthy", "`lag`, all well"),
+            at_most("… turns in which the provider was used", "healthy/cloud_share", 2, PERCENT, scale=100),
+            *helped("slow_llm", "`lag`, the device's language model ten times as slow"),
+            at_most("… p95 against the device's own in health", "slow_llm/ratio_p95", 1.3, "{:.2f} ×"),
+            Figure(
+                label="… turns in which the provider was used", path="slow_llm/cloud_share", show=PERCENT, scale=100
+            ),
+            at_most("… turns lost", "slow_llm/lost", 0, COUNT),
+            at_most("… said twice", "slow_llm/doubled", 0, COUNT),
+            *helped("slow_alone", "the same without a provider"),
+            *helped("blackhole", "`hedge`, the provider a black hole"),
+            at_most("… later than the device alone, p50", "blackhole/added_ms", 50),
+            Figure(label="… requests that went into it", path="blackhole/hedges_wasted", show=COUNT),
+            at_most("killed in mid-reply, with a provider: silence, p50", "killed/gap_p50_ms", 700),
+            Figure(label="… the longest", path="killed/gap_max_ms"),
+            Figure(label="… taken up by the provider", path="killed/taken_up", show=COUNT),
+            at_most("… said twice", "killed/repeats", 0, COUNT),
+            Figure(label="killed in mid-reply, alone: silence, p50", path="killed_alone/gap_p50_ms"),
+            at_most("… the longest, but for covering speech", "killed_alone/gap_max_ms", 3000),
+            at_most("… said twice", "killed_alone/repeats", 0, COUNT),
+            Figure(label="both gone: questions", path="both_gone/asked", show=COUNT),
+            Figure(label="… apologies", path="both_gone/apologies", show=COUNT),
+            Figure(label="nothing may leave: turns", path="not_allowed/turns", show=COUNT),
+            at_most("… packets beyond loopback", "not_allowed/packets_beyond_loopback", 0, COUNT),
+            at_most("… connections to the provider", "not_allowed/connections_to_provider", 0, COUNT),
         ),
     ),
     Benchmark(

@@ -230,7 +230,8 @@ def fallback(
     """What callers notice when the device lags, an engine dies, or a provider does; needs what scripts/test has."""
     settled = settings.load(config, os.environ)
     own = weights(settled, settled.llm.model, "*.gguf")
-    measured = fallback_bench.measure(folder or utterances.default_folder(), own, rounds=rounds, tell=_progress)
+    told = role(settled).instructions
+    measured = fallback_bench.measure(folder or utterances.default_folder(), own, told, rounds=rounds, tell=_progress)
     _show(None, asyncio.run(measured), as_json)
 
 

@@ -114,7 +114,7 @@ class Calls:
 
     def hang_up(self, call: str) -> None:
         """Raises BadInput where there is no such call."""
-        self._conversation(call).hang_up()
+        self._conversation(call).line.hang_up("stopped")
 
     def _conversation(self, call: str) -> Conversation:
         if call not in self._held:

@@ -78,6 +78,7 @@ class Cloud:
         self._background.start()
 
     async def stop(self) -> None:
+        await self.routes.close()
         await asyncio.gather(*(provider.wire.close() for provider in self._providers))
         await asyncio.to_thread(self._background.stop)
 

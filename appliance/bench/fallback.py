@@ -41,6 +41,7 @@ KILLS = 6
 INTO_REPLY_S = 0.3
 BACK_WITHIN_S = 20.0
 MODEL = "helper"
+PARTS = ("endpoint_ms", "stt_ms", "llm_ms", "tts_ms")
 PROVIDER = f"""
 [[cloud.providers]]
 name = "{MODEL}"
@@ -49,14 +50,18 @@ llm = "{MODEL}"
 """
 
 
-async def measure(folder: Path, weights: Path, *, rounds: int, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Every question so many times in each of the situations. Raises DeviceError where a server is missing."""
+async def measure(
+    folder: Path, weights: Path, instructions: str, *, rounds: int, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """Every question so many times in each of the situations; the provider has read the `instructions` before, as a
+    service that is used every minute has. Raises DeviceError where a server is missing."""
     questions = [u for u in load(folder) if u.group == "question"] * rounds
     long = [u for u in load(folder) if u.id in LONG]
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="frontdesk-fallback-") as name:
         desk = Fallback(Path(name), tell)
         async with llama_server(weights) as port, spoiled(port) as proxy:
+            await _warm(port, instructions)
             alone = await desk.ask("local", "none", proxy, questions)
             found["local"] = _summary(alone)
             found["healthy"] = _summary(await desk.ask("lag", "text", proxy, questions))
@@ -224,6 +229,13 @@ async def _answering(url: str, process: asyncio.subprocess.Process) -> None:
     raise DeviceError("llama_cpp.server does not start", mend="Install what `scripts/test` installs (dev.lock).")
 
 
+async def _warm(port: int, instructions: str) -> None:
+    talk = [{"role": "system", "content": instructions}, {"role": "user", "content": "Hello."}]
+    async with aiohttp.ClientSession() as session:
+        body = {"model": MODEL, "messages": talk, "max_tokens": 4}
+        await session.post(f"http://{LOOPBACK}:{port}/v1/chat/completions", json=body)
+
+
 @contextlib.asynccontextmanager
 async def _call(device: Device) -> AsyncIterator[Caller]:
     caller = Caller(device.url)
@@ -249,6 +261,7 @@ def _summary(rows: list[Asked]) -> dict[str, Any]:
         "fillers": sum(row.filler for row in rows),
         "cloud_share": round(len(cloud) / max(1, len(answered)), 3),
         "hedges_wasted": sum(row.turn["wasted_hedges"] for row in answered),
+        "parts_p50_ms": [round(float(np.median([row.turn[p] for row in answered] or [np.nan]))) for p in PARTS],
     }
 
 

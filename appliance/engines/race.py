@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from appliance.terms.clock import Clock
 from appliance.terms.errors import EngineError
@@ -26,16 +26,26 @@ class Runner(Generic[T]):
     start: Callable[[], AsyncGenerator[T, None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Begun(Generic[T]):
+    """A runner at work: its first item is still to come."""
+
+    runner: Runner[T]
+    answer: AsyncGenerator[T, None]
+    first: asyncio.Task[T]
+    at: float
+
+
 class Race(Generic[T]):
-    """One answer. `lost` is told the runners that had begun in vain, and after how long."""
+    """One answer. `lost` is told who had begun in vain, and may keep them (True); else they are cancelled."""
 
     def __init__(
-        self, runners: Sequence[Runner[T]], clock: Clock, lost: Callable[[Runner[T], float], None] = lambda r, s: None
+        self, runners: Sequence[Runner[T]], clock: Clock, lost: Callable[[Begun[T]], bool] = lambda begun: False
     ) -> None:
         self._waiting = sorted(runners, key=lambda runner: runner.after_s)
         self._clock = clock
         self._lost = lost
-        self._running: dict[asyncio.Task[Any], tuple[Runner[T], AsyncGenerator[T, None], float]] = {}
+        self._running: dict[asyncio.Task[T], Begun[T]] = {}
         self.winner: Runner[T] | None = None
 
     async def run(self) -> AsyncGenerator[T, None]:
@@ -49,23 +59,23 @@ class Race(Generic[T]):
                 timeout = None if due == math.inf else max(0.0, due)
                 done, _ = await asyncio.wait(self._running, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    runner, generator, _ = self._running.pop(task)
+                    begun = self._running.pop(task)
                     error = task.exception()
                     if error is None or isinstance(error, StopAsyncIteration):
-                        self.winner, stream = runner, generator
+                        self.winner, stream = begun.runner, begun.answer
                         first = None if error else task.result()
                         break
                     if not isinstance(error, EngineError) or not (self._waiting or self._running):
                         raise error
                     if self._waiting:
                         self._begin(self._waiting.pop(0))
-            await self._cancel_others()
+            await self._cancel([begun for begun in self._running.values() if not self._lost(begun)])
             if first is not None:
                 yield first
                 async for item in stream:
                     yield item
         finally:
-            await self._cancel_others()
+            await self._cancel(list(self._running.values()))
             if stream is not None:
                 await stream.aclose()
 
@@ -75,17 +85,16 @@ class Race(Generic[T]):
             self._begin(self._waiting.pop(0))
 
     def _begin(self, runner: Runner[T]) -> None:
-        generator = runner.start()
-        task = asyncio.ensure_future(anext(generator))
-        self._running[task] = runner, generator, self._clock.now()
+        answer = runner.start()
+        first: asyncio.Task[T] = asyncio.ensure_future(anext(answer))
+        self._running[first] = Begun(runner, answer, first, self._clock.now())
 
-    async def _cancel_others(self) -> None:
-        others, self._running, self._waiting = self._running, {}, []
-        for task, (runner, _, began) in others.items():
-            task.cancel()
-            self._lost(runner, self._clock.now() - began)
-        for task, (_, generator, _) in others.items():
-            await asyncio.wait({task})
-            if not task.cancelled():
-                task.exception()
-            await generator.aclose()
+    async def _cancel(self, some: Sequence[Begun[T]]) -> None:
+        self._running, self._waiting = {}, []
+        for begun in some:
+            begun.first.cancel()
+        for begun in some:
+            await asyncio.wait({begun.first})
+            if not begun.first.cancelled():
+                begun.first.exception()
+            await begun.answer.aclose()

@@ -65,7 +65,7 @@ class RoutedRecogniser:
             return routes.ask(provider, trip, "stt", pcm.nbytes, answer, guess)
 
         text = ""
-        async with aclosing(trip.race("stt", local, remote, candidates, found)) as answer:
+        async with aclosing(trip.race("stt", local, remote, candidates, found, lambda text: True)) as answer:
             async for piece in answer:
                 text += piece
         return Transcript(text=text, audio_s=len(pcm) / CAPTURE_RATE)
@@ -88,14 +88,18 @@ class RoutedLanguageModel:
         if rescuing and candidates:
             found = Plan(local_s=IF_FAILED, cloud_s=0.0, why="the device's answer stalled")
         trip.ledger.expected("llm", _finite(outlook.expected_s))
-        local = partial(routes.local.llm.generate, call, messages, max_tokens=max_tokens)
+        if found.cloud_s == 0.0:
+            yield Token("")  # nobody will tell how likely the caller has finished: let others find out meanwhile
+        measured = Watch(routes)
+        local = partial(self._own, call, messages, max_tokens, measured)
         remote = partial(self._ask, messages, max_tokens)
-        watch = Watch(routes, rescuable=bool(candidates) and not rescuing)
-        async with aclosing(trip.race("llm", local, remote, candidates, found)) as tokens:
+        rescuable = bool(candidates) and not rescuing
+        race = trip.race("llm", local, remote, candidates, found, lambda token: measured.useful)
+        async with aclosing(race) as tokens:
             while True:
-                asked = routes.clock.now()
+                ours = trip.ledger.by("llm") == LOCAL and measured.tokens > 0
                 try:
-                    async with asyncio.timeout(watch.patience_s):
+                    async with asyncio.timeout(measured.patience_s if rescuable and ours else None):
                         token = await anext(tokens, None)
                 except TimeoutError:
                     self._stalled = True
@@ -106,8 +110,19 @@ class RoutedLanguageModel:
                     raise
                 if token is None:
                     return
-                watch.waited(routes.clock.now() - asked, token.text, local=trip.ledger.by("llm") == LOCAL)
                 yield token
+
+    async def _own(
+        self, call: str, messages: Sequence[Message], max_tokens: int, measured: Watch
+    ) -> AsyncGenerator[Token, None]:
+        """The device's answer, measured: only the time counts in which somebody waits for a token."""
+        clock = self._routes.clock
+        async with aclosing(self._routes.local.llm.generate(call, messages, max_tokens=max_tokens)) as tokens:
+            asked = clock.now()
+            async for token in tokens:
+                measured.waited(clock.now() - asked, token.text)
+                yield token
+                asked = clock.now()
 
     async def prefill(self, call: str, messages: Sequence[Message], *, ended: bool = True) -> None:
         await self._routes.local.llm.prefill(call, messages, ended=ended)
@@ -133,38 +148,35 @@ class RoutedLanguageModel:
 
 
 class Watch:
-    """Looks at an answer's tokens: how long the first clause took, and whether it has stalled."""
+    """Looks at the tokens of the device's answer: how long its first clause took, and whether it has stalled."""
 
-    def __init__(self, routes: Routes, *, rescuable: bool) -> None:
+    def __init__(self, routes: Routes) -> None:
+        self.tokens = 0
+        self.useful = False
+        """There is enough of it to be spoken."""
         self._routes = routes
-        self._rescuable = rescuable
         self._text = ""
-        self._tokens = 0
         self._waited_s = 0.0
-        self._useful = False
 
     @property
-    def patience_s(self) -> float | None:
-        """So long the next token is waited for; None: for ever, as nobody else could go on."""
-        if not self._rescuable:
-            return None
-        if self._useful:
+    def patience_s(self) -> float:
+        """So long the next token is waited for."""
+        if self.useful:
             return max(STALL_S, STALL_TIMES * (self._routes.gaps.usual or 0.0))
         longest = self._routes.speeds["llm"].longest or 0.0
-        first_clause = max(2 * longest, 2 * self._routes.budget_s("llm")) - self._waited_s
-        return max(STALL_S, first_clause) if self._tokens else None
+        return max(STALL_S, 2 * longest - self._waited_s, 2 * self._routes.budget_s("llm") - self._waited_s)
 
-    def waited(self, seconds: float, text: str, *, local: bool) -> None:
+    def waited(self, seconds: float, text: str) -> None:
         """A token came."""
-        self._tokens += 1
+        self.tokens += 1
         self._text += text
         self._waited_s += seconds
-        if local and self._tokens > 1:
+        if self.tokens > 1:
             self._routes.gaps.took(seconds)
-        if not self._useful and (len(self._text.split()) > CLAUSE_WORDS or self._text.rstrip()[-1:] in ".!?,;:"):
-            self._useful = bool(self._text.strip())
-            if self._useful and local:
-                self._routes.speeds["llm"].took(self._waited_s)
+        words = self._text.split()
+        if not self.useful and words and (len(words) > CLAUSE_WORDS or words[-1][-1] in ".!?,;:"):
+            self.useful = True
+            self._routes.speeds["llm"].took(self._waited_s)
 
 
 class RoutedSynthesiser:
@@ -193,7 +205,8 @@ class RoutedSynthesiser:
                         routes.speeds["tts"].took(routes.clock.now() - began)
                     yield sound
 
-        async with aclosing(trip.race("tts", local, partial(self._ask, text), candidates, found)) as sounds:
+        race = trip.race("tts", local, partial(self._ask, text), candidates, found, lambda sound: True)
+        async with aclosing(race) as sounds:
             async for sound in sounds:
                 yield sound
 

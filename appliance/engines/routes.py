@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from appliance.terms.clock import Clock, rfc3339
 from appliance.terms.config import CloudConfig, Policy
-from appliance.terms.errors import ProviderError
+from appliance.terms.errors import EngineError, ProviderError
 from appliance.terms.events import Egress, ProviderChanged
 
 from .breaker import Breaker
@@ -24,13 +24,15 @@ from .contracts import Engines, Message
 from .gate import NEEDS, Gate
 from .ledger import LOCAL, Ledger
 from .purse import Purse, Usage
-from .race import Race, Runner
+from .race import Begun, Race, Runner
 from .redact import Redaction
 from .routing import IF_FAILED, SHARES, Outlook, Plan, plan
 from .speed import Speed
 
 T = TypeVar("T")
 
+MOST_LINGERING = 4
+LINGER_S = 4.0
 LATE_S, LATE_TIMES = 1.0, 3.0
 """A provider that had not answered by then when it was overtaken has failed."""
 
@@ -79,6 +81,7 @@ class Routes:
         self._cloud_speeds = {(p.config.name, stage): Speed() for p in providers for stage in stages(p.config)}
         self._standing = standing
         self._emit = emit
+        self._lingering: set[asyncio.Task[None]] = set()
 
     def budget_s(self, stage: str) -> float:
         return self._budget_s * SHARES[stage]
@@ -145,6 +148,34 @@ class Routes:
             if self.purse.end(config, usage, rfc3339(self.clock.utc())):
                 self._spent()
 
+    def linger(self, stage: str, begun: Begun[T], useful: Callable[[T], bool]) -> bool:
+        """The device was overtaken: let it go on until it would have been useful, so that we know when it is quick
+        again. A stage measures itself; what was never useful took at least so long."""
+        if (so_far := self.clock.now() - begun.at) > self.budget_s(stage):
+            self.speeds[stage].took(so_far)  # late already
+        if len(self._lingering) >= MOST_LINGERING:
+            return False
+        self._lingering.add(task := asyncio.create_task(self._linger(stage, begun, useful)))
+        task.add_done_callback(self._lingering.discard)
+        return True
+
+    async def _linger(self, stage: str, begun: Begun[T], useful: Callable[[T], bool]) -> None:
+        try:
+            async with asyncio.timeout(LINGER_S), aclosing(begun.answer):
+                item = await begun.first
+                while not useful(item):
+                    item = await anext(begun.answer)
+        except (TimeoutError, EngineError):  # the call's next request may have taken its place
+            if (so_far := self.clock.now() - begun.at) > self.budget_s(stage):
+                self.speeds[stage].took(so_far)
+        except StopAsyncIteration:
+            pass  # it had nothing to say
+
+    async def close(self) -> None:
+        for task in tuple(self._lingering):
+            task.cancel()
+        await asyncio.gather(*self._lingering, return_exceptions=True)
+
     def status(self) -> dict[str, dict[str, object]]:
         """Each provider, for the device's state."""
         now = self.clock.now()
@@ -187,19 +218,21 @@ class Trip:
         remote: Callable[[Provider], AsyncGenerator[T, None]],
         candidates: Sequence[Provider],
         found: Plan,
+        useful: Callable[[T], bool],
     ) -> AsyncGenerator[T, None]:
-        """The stage's answer by whoever is first. Raises the EngineError of the last that failed."""
+        """The stage's answer by whoever is first. `useful` is shown what the device says, until it says yes. Raises the
+        EngineError of the last that failed."""
         routes = self.routes
         runners = [Runner(LOCAL, found.local_s, local)]
         for number, provider in enumerate(candidates if found.cloud_s is not None else ()):
             start = found.cloud_s if number == 0 and found.cloud_s is not None else IF_FAILED
             runners.append(Runner(provider.config.name, start, partial(remote, provider)))
 
-        def lost(runner: Runner[T], after_s: float) -> None:
-            if runner.name != LOCAL:
-                self.ledger.wasted()
-            elif after_s > (routes.speeds[stage].usual or 0.0):  # at least so long it would have taken
-                routes.speeds[stage].took(after_s)
+        def lost(begun: Begun[T]) -> bool:
+            if begun.runner.name == LOCAL:
+                return routes.linger(stage, begun, useful)
+            self.ledger.wasted()
+            return False
 
         race = Race(runners, routes.clock, lost)
         async with aclosing(race.run()) as answer:

@@ -6,8 +6,6 @@ import statistics
 from collections import deque
 
 LATELY = 40
-TELLING = 4
-"""With fewer results nobody can tell."""
 RECENT = 5
 """So many decide whether it has become slower than it usually is."""
 
@@ -23,15 +21,16 @@ class Speed:
 
     @property
     def usual(self) -> float | None:
-        """The median; of the last few, where these are slower: a device that has become hot is slow now."""
-        if len(self._took) < TELLING:
+        """The median; of the last few, where these are slower: a device that has become hot is slow now. None where
+        nothing is known yet."""
+        if not self._took:
             return None
         return max(statistics.median(self._took), statistics.median(list(self._took)[-RECENT:]))
 
     @property
     def longest(self) -> float | None:
         """What it takes at most, as a rule (95 %)."""
-        if len(self._took) < TELLING:
+        if not self._took:
             return None
         ordered = sorted(self._took)
         return ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]

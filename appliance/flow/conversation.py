@@ -28,6 +28,7 @@ from .phrases import Phrase
 from .playout import Playout
 from .reply import Reply, Speech
 from .silence import Silence, Step
+from .tasks import Tasks
 from .telling import Telling
 from .timeline import Timeline
 from .turns import (
@@ -56,6 +57,8 @@ REPLY_WITHIN_S = 9.0
 MAX_TURN_S = 60.0
 CUT_IN_S = 0.6
 """A caller who speaks so soon after a reply began was not done."""
+SENSE_AFTER_S = 0.25
+"""The language model that says nothing for so long lets the sound tell whether the caller has finished."""
 POLL_S = 0.02
 SENTENCE_ENDS = (".", "!", "?", "…")
 Emit = Callable[[Event], None]
@@ -75,12 +78,12 @@ class Conversation:
         self.muted = False
         self._hello = desk.phrases.back if memory else opening or desk.phrases.greeting
         self._resumed = memory is not None
-        self._line = line
+        self.line = line
         self._desk = desk
         self._clock = desk.clock
         self._telling = telling = Telling(line, emit)
         self._emit, self._show = telling.tell, telling.show
-        self._agent = Agent(desk.engines.llm, line.call, desk.instructions, self.memory)
+        self._agent = Agent(desk.engines.llm, line.call, desk.instructions, self.memory, desk.knows)
         self._vad = VoiceDetector(desk.silero)
         self._turns = TurnTaking(desk.patience, max_pause_s=desk.max_pause_s, max_turn_s=MAX_TURN_S)
         self._capture = Capture(MAX_TURN_S)
@@ -97,7 +100,8 @@ class Conversation:
         self._aside: Reply | None = None
         """A reply to what the caller said before they went on."""
         self._talking: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(self._failed)
+        self._spawn = self._tasks.spawn
 
     @property
     def idle(self) -> bool:
@@ -107,7 +111,7 @@ class Conversation:
     async def run(self, *, greet: bool = True) -> None:
         """The whole call."""
         began = self._clock.now()
-        line = self._line
+        line = self.line
         self._emit(CallStarted(call=line.call, door=line.door, resumed=self._resumed, caller=line.caller))
         self._spawn(_if_it_can(self._agent.prepare()))  # while the greeting is heard
         try:
@@ -156,9 +160,6 @@ class Conversation:
         await self._playout.drain()
         self._show(State.WAITING)
 
-    def hang_up(self) -> None:
-        self._line.hang_up("stopped")
-
     async def leave(self) -> None:
         """The device stops: finish the sentence, say goodbye, hang up."""
         await self._leave(self._desk.phrases.farewell, "stopped")
@@ -170,7 +171,7 @@ class Conversation:
         self._talk(self._say(goodbye, turn=0))
         if self._talking is not None:
             await asyncio.wait({self._talking})
-        self._line.hang_up(reason)
+        self.line.hang_up(reason)
 
     # --- hearing
 
@@ -235,10 +236,13 @@ class Conversation:
     def _interrupt(self, reply: Reply, *, cut_in: bool) -> None:
         heard = self._playout.stop()
         self._stop_talking()
-        self._emit(ReplyHeard(call=self._line.call, turn=self._turn, text=heard))
+        self._emit(ReplyHeard(call=self.line.call, turn=self._turn, text=heard))
         self._end_turn(reply, heard, interrupted=True, cut_in=cut_in)
 
-    async def _ask_sense(self, reply: Reply, pcm: Pcm) -> None:
+    async def _ask_sense(self, reply: Reply, pcm: Pcm, *, after_s: float = 0.0) -> None:
+        await asyncio.sleep(after_s)
+        if after_s and reply.tokens:
+            return  # the language model has been quick enough to tell
         with suppress(EngineError):  # while it is down, pauses and words decide alone
             probability = await self._desk.engines.sense.end_probability(pcm)
             if reply is self._reply:
@@ -255,7 +259,7 @@ class Conversation:
 
     def _tell_overlap(self, *, meant: bool) -> None:
         words, silent_ms = self._overlaps.words, self._account.silent_ms
-        self._emit(Overlap(call=self._line.call, turn=self._turn, meant=meant, text=words, silent_ms=silent_ms))
+        self._emit(Overlap(call=self.line.call, turn=self._turn, meant=meant, text=words, silent_ms=silent_ms))
 
     def _listen_ahead(self) -> None:
         if self._desk.pace.listens_ahead and self._partials.due:
@@ -268,7 +272,7 @@ class Conversation:
             self._spawn(_if_it_can(self._agent.hear(" ".join(known))))
 
     def _mind_silence(self, now: float) -> None:
-        if self._line.held or self.muted or not self.idle:
+        if self.line.held or self.muted or not self.idle:
             self._silence.broken(now, by_caller=self._turns.floor is not Floor.QUIET)
         elif (step := self._silence.kept(now)) is Step.ASK:
             self._talk(self._say(self._desk.phrases.still_there, turn=0))
@@ -303,6 +307,7 @@ class Conversation:
             return False
         self._drop(aside)
         self._turns.judge(words=judged(words))  # until the language model has read them
+        self._spawn(self._ask_sense(reply, self._capture.pcm(), after_s=SENSE_AFTER_S))
         return True
 
     def weighed(self, reply: Reply, words: str, ends: float | None) -> bool:
@@ -369,7 +374,7 @@ class Conversation:
                 piece = await self._piece(reply, pieces, COVER_AFTER_S)
             await self._playout.drain()
         except (EngineError, TimeoutError) as error:
-            log.warning("call %s: no reply: %s", self._line.call, str(error) or "it took too long")
+            log.warning("call %s: no reply: %s", self.line.call, str(error) or "it took too long")
             reply.drop()
             await self._say(self._desk.phrases.apology, turn=self._turn, apology=True)
         self._end_turn(reply, self._playout.heard() if reply.timeline.handed else "", interrupted=False)
@@ -393,7 +398,7 @@ class Conversation:
             reply.timeline.filler = self._clock.now()
             await self._say(filler, turn=self._turn)
             return self._show(State.THINKING)
-        self._emit(FillerSpoken(call=self._line.call, turn=self._turn, text=filler.text, apology=False))
+        self._emit(FillerSpoken(call=self.line.call, turn=self._turn, text=filler.text, apology=False))
         for sound in filler.sounds:
             await self._playout.play(Sound(pcm=sound.pcm, words=()))  # none of the reply's words
 
@@ -420,7 +425,7 @@ class Conversation:
     async def _say(self, phrase: Phrase, *, turn: int, apology: bool = False) -> None:
         """A phrase that is no reply: greeting, filler, apology."""
         if turn:
-            self._emit(FillerSpoken(call=self._line.call, turn=turn, text=phrase.text, apology=apology))
+            self._emit(FillerSpoken(call=self.line.call, turn=turn, text=phrase.text, apology=apology))
         self._playout.begin(phrase.rate)
         self._show(State.TROUBLE if apology else State.SPEAKING)
         self._telling.agent_says(turn, phrase.text, phrase.duration_ms)
@@ -454,6 +459,7 @@ class Conversation:
     def _talk(self, speech: Coroutine[Any, Any, None]) -> None:
         self._stop_talking()
         self._talking = self._spawn(speech)
+        self._talking.add_done_callback(self._talked)
 
     def _stop_talking(self) -> None:
         if self._talking is not None:
@@ -461,19 +467,13 @@ class Conversation:
             self._talking = None
             self._playout.stop()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+    def _talked(self, task: asyncio.Task[None]) -> None:
         if task is self._talking:
             self._talking = None
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("call %s: a bug of ours", self._line.call, exc_info=error)
-            self._show(State.TROUBLE)
+
+    def _failed(self, error: BaseException) -> None:
+        log.error("call %s: a bug of ours", self.line.call, exc_info=error)
+        self._show(State.TROUBLE)
 
     async def _close(self) -> None:
         replies = [reply for reply in (self._reply, self._aside) if reply is not None]
@@ -482,10 +482,8 @@ class Conversation:
         self._stop_talking()
         for reply in replies:
             await reply.dropped()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._line.ended not in COMING_BACK:
+        await self._tasks.close()
+        if self.line.ended not in COMING_BACK:
             await _if_it_can(self._agent.forget())
 
 

@@ -67,6 +67,7 @@ FINISHED = 0.5
 NEVER = 60.0
 NEEDED: dict[Words | None, tuple[float, float, float]] = {
     Words.ASKED: (CONFIDENT_S, CONFIDENT_S, 0.4),
+    Words.LIKELY: (0.26, 0.5, 0.75),
     Words.PERHAPS: (0.35, 0.5, 0.75),
     Words.TOLD: (0.7, 0.8, 1.0),
     Words.UNFINISHED: (1.1, 1.3, NEVER),

@@ -58,6 +58,8 @@ class Words(Enum):
 
     ASKED = auto()
     """A whole question or request, or a word that stands for one."""
+    LIKELY = auto()
+    """A question, as far as its words alone can tell."""
     PERHAPS = auto()
     """A question that may not be whole."""
     TOLD = auto()
@@ -67,7 +69,7 @@ class Words(Enum):
     """Digits, letters or a name: said in groups, with pauses between them."""
 
 
-WORTH_PREPARING = frozenset((Words.ASKED, Words.PERHAPS, Words.TOLD))
+WORTH_PREPARING = frozenset((Words.ASKED, Words.LIKELY, Words.PERHAPS, Words.TOLD))
 
 
 def judged(text: str, ends: float | None = None) -> Words:
@@ -79,7 +81,8 @@ def judged(text: str, ends: float | None = None) -> Words:
     if SHORT.match(text):
         return Words.ASKED
     if ends is None:
-        return Words.PERHAPS if finished(text) else Words.UNFINISHED
+        likely = Words.LIKELY if asks and text.endswith("?") else Words.PERHAPS
+        return likely if finished(text) else Words.UNFINISHED
     if not text or ends < ENDS_PERHAPS:
         return Words.UNFINISHED
     if asks:

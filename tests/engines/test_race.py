@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from appliance.bench.warp import LoopClock, warped
-from appliance.engines.race import Race, Runner
+from appliance.engines.race import Begun, Race, Runner
 from appliance.engines.routing import IF_FAILED
 from appliance.terms.errors import EngineDown, EngineError
 
@@ -43,7 +43,12 @@ def ran(*ways: tuple[float, Way]) -> tuple[list[str], str, float, list[str]]:
     async def run() -> Any:
         clock, lost = LoopClock(), list[str]()
         runners = [Runner(str(i), after, way.answer) for i, (after, way) in enumerate(ways)]
-        race = Race(runners, clock, lambda runner, after_s: lost.append(runner.name))
+
+        def note(begun: Begun[str]) -> bool:
+            lost.append(begun.runner.name)
+            return False
+
+        race = Race(runners, clock, note)
         began = clock.now()
         async with aclosing(race.run()) as answer:
             said = [item async for item in answer]

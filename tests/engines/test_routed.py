@@ -134,7 +134,7 @@ class Room:
         began, first, text = self.clock.now(), None, ""
         async with aclosing(self.engines.llm.generate("a", talk, max_tokens=80)) as tokens:
             async for token in tokens:
-                first = self.clock.now() if first is None else first
+                first = self.clock.now() if first is None and token.text else first
                 text += token.text
         return text.strip(), round((first or 0.0) - began, 3)
 

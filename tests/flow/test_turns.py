@@ -105,7 +105,7 @@ def test_no_single_witness_holds_a_plainly_finished_question_for_long() -> None:
     assert max(NEEDED[Words.ASKED]) <= 0.5
 
 
-@pytest.mark.parametrize("words", [Words.ASKED, Words.PERHAPS, Words.TOLD])
+@pytest.mark.parametrize("words", [Words.ASKED, Words.LIKELY, Words.PERHAPS, Words.TOLD])
 def test_a_patient_owner_makes_every_pause_longer(words: Words) -> None:
     talk = Talk(turns=TurnTaking(1.5, max_pause_s=5.0, max_turn_s=MAX_TURN_S)).says(1.0)
     talk.pauses(3.0, sound=0.9, words=words)

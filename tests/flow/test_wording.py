@@ -58,7 +58,7 @@ def test_a_trailing_word_that_needs_another_is_not_finished(text: str) -> None:
         ("0 1 4 7", 0.5, Words.DICTATED),
         ("My name is John.", 0.3, Words.DICTATED),
         ("What is your phone number?", 0.3, Words.ASKED),
-        ("When are you open?", None, Words.PERHAPS),
+        ("When are you open?", None, Words.LIKELY),
         ("When are you open and", None, Words.UNFINISHED),
     ],
 )
