@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,9 @@ PURE = {
     "engines/speed.py",
     "engines/local/timing.py",
     "flow/turns.py",
+    "knowledge/calendar.py",
+    "knowledge/hours.py",
+    "knowledge/when.py",
     "flow/chunker.py",
     "flow/timeline.py",
     "flow/capture.py",
@@ -119,7 +123,10 @@ def test_every_package_has_a_floor() -> None:
 @pytest.mark.parametrize("name", sorted(PURE))
 def test_pure_modules_have_no_clock_io_or_threads(name: str) -> None:
     roots = {module.split(".")[0] for module in imports(ROOT / name)}
-    assert not roots & IMPURE_MODULES
+    calendar = {"datetime"} if name.startswith("knowledge/") else set()
+    """Dates are what they reckon with; which day it is, they are told."""
+    assert not roots & (IMPURE_MODULES - calendar)
+    assert not re.search(r"\.(?:now|today|utcnow)\(", (ROOT / name).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=NAMES)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from appliance.bench.business import load as load_business
 from appliance.telemetry.mqtt import forget as forget_device
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError, FrontdeskError
@@ -23,6 +24,7 @@ from .ask import ask as ask_once
 from .check import check as check_all
 from .daemon import run as run_daemon
 from .dial import dial as dial_out
+from .evaluate import evaluate
 from .places import state_dir
 from .systemd import Systemd
 from .telemetry import device
@@ -106,6 +108,27 @@ def dial(
     if as_json:
         print(json.dumps(call))
     raise typer.Exit(0 if call["placed"] in ("answered", "message left") else 1)
+
+
+@app.command("eval")
+def evaluate_(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR…", help="Businesses: knowledge and questions.toml.")],
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Is what the agent answers right? Asks each business's questions, and judges the replies."""
+    settled = settings.load(config, os.environ)
+    businesses = [load_business(folder) for folder in folders]
+
+    def tell(row: dict[str, Any]) -> None:
+        if not row["right"]:
+            print(f"{'INVENTED' if row['invented'] else 'wrong   '} {row['ask']}\n         {row['reply']}", flush=True)
+
+    found = [asyncio.run(evaluate(settled, business, state_dir(os.environ), tell)) for business in businesses]
+    for one in found:
+        print({key: value for key, value in one.items() if key != "rows"})
+    if as_json:
+        print(json.dumps({"businesses": found}))
 
 
 @app.command()

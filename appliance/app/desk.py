@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from appliance.doors.sip.options import account_name
@@ -12,6 +13,8 @@ from appliance.flow.pace import Pace
 from appliance.flow.phrases import render_all
 from appliance.flow.vad import Silero
 from appliance.knowledge import facts
+from appliance.knowledge.hours import Hours
+from appliance.knowledge.when import answer
 from appliance.terms.clock import Clock
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError
@@ -26,6 +29,7 @@ class Role:
     business: str
     instructions: str
     greeting: str
+    hours: list[Hours]
 
 
 def role(config: Config) -> Role:
@@ -41,7 +45,12 @@ def role(config: Config) -> Role:
         raise ConfigError(["agent.greeting: the only name it may use in braces is {business}"]) from None
     if greeting.strip() and config.cloud.providers and config.cloud.allow != "none":
         greeting = f"{greeting} {config.cloud.notice}".strip()
-    return Role(business=known.business, instructions=f"{manner}\n\nThe facts:\n\n{known.text}", greeting=greeting)
+    return Role(
+        business=known.business,
+        instructions=f"{manner}\n\nThe facts:\n\n{known.text}",
+        greeting=greeting,
+        hours=known.hours,
+    )
 
 
 def roles(config: Config) -> dict[str, Role]:
@@ -66,6 +75,7 @@ async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock) -
         silero=Silero(),
         phrases=await render_all(engines.tts, who.greeting),
         instructions=who.instructions,
+        knows=lambda words: answer(words, who.hours, datetime.now()),  # by the wall clock where the device stands
         clock=clock,
         pace=pace(config),
         patience=config.turns.patience,

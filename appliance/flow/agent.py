@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from appliance.engines.contracts import LanguageModel, Message, Token
 
+from .desk import Knows
 from .wording import asks_to_wait
 
 WAITING = "Of course, take your time."
+MORE_MAY_COME = re.compile(r"\b(?:open|close[sd]?|hours)\W*$", re.IGNORECASE)
+""""Are you open" may go on: "… on Saturday?"."""
 MOST_TURNS = 12
 KEPT_TURNS = 6
 """History is cut from 12 turns to 6 at once, so that the re-reading it costs comes seldom."""
@@ -28,8 +32,11 @@ class Memory:
 class Agent:
     """Who answers one call. A reply that is only being prepared leaves no trace; `settle` makes it history."""
 
-    def __init__(self, llm: LanguageModel, call: str, instructions: str, memory: Memory) -> None:
+    def __init__(
+        self, llm: LanguageModel, call: str, instructions: str, memory: Memory, knows: Knows = lambda words: None
+    ) -> None:
         self._llm = llm
+        self._knows = knows
         self._call = call
         self._instructions = Message("system", instructions)
         self._history = memory.history
@@ -38,6 +45,9 @@ class Agent:
         """The reply to `words`, a token at a time, or the rest of one of which this was `said`. Raises EngineError."""
         if asks_to_wait(words):
             yield Token(WAITING, ends=1.0)
+            return
+        if (answer := self._knows(words)) is not None:
+            yield Token(answer.removeprefix(said), ends=None if MORE_MAY_COME.search(words) else 1.0)
             return
         messages = [self._instructions, *self._history, Message("user", plain(words))]
         if said:

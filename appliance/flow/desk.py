@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from appliance.engines.contracts import Engines
@@ -10,6 +11,9 @@ from appliance.terms.clock import Clock
 from .pace import Pace
 from .phrases import Phrases
 from .vad import Silero
+
+Knows = Callable[[str], str | None]
+"""The answer to what a caller asks, where that can be computed; the language model is asked everything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,7 @@ class Desk:
     silero: Silero
     phrases: Phrases
     instructions: str
+    knows: Knows
     clock: Clock
     pace: Pace
     patience: float

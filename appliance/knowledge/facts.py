@@ -8,6 +8,9 @@ from pathlib import Path
 
 from appliance.terms.errors import ConfigError
 
+from . import hours
+from .hours import Hours
+
 SUFFIXES = (".md", ".txt")
 MAX_BYTES = 64 * 1024
 HEADING = re.compile(r"^#+\s*(.+?)\s*$", re.MULTILINE)
@@ -18,6 +21,8 @@ class Facts:
     business: str
     """The first heading, else the file's name."""
     text: str
+    hours: list[Hours]
+    """When it is open, and its parts, as far as that was written down."""
 
 
 def load(path: Path) -> Facts:
@@ -30,7 +35,7 @@ def load(path: Path) -> Facts:
     if len(text.encode()) > MAX_BYTES:
         raise ConfigError([f"agent.knowledge: {path} holds more than {MAX_BYTES // 1024} kB"])
     heading = HEADING.search(text)
-    return Facts(business=heading[1] if heading else path.stem, text=text)
+    return Facts(business=heading[1] if heading else path.stem, text=text, hours=hours.read(text))
 
 
 def read_text(path: Path, key: str) -> str:

@@ -59,6 +59,8 @@ class Script:
     dies_after: int | None = None
     """The language model dies once, after so many words of a reply, and is gone for `gone_s`; then it goes on."""
     gone_s: float = 0.0
+    known: dict[str, str] = field(default_factory=dict)
+    """Answers that need no language model."""
     partials: int = 0
     listened: list[list[Message]] = field(default_factory=list)
     heard_s: list[float] = field(default_factory=list)
@@ -140,6 +142,7 @@ async def opened(
         silero=Silero(),
         phrases=await render_all(scripted, greeting),
         instructions="You are a receptionist.",
+        knows=lambda words: script.known.get(words),
         clock=LoopClock(),
         pace=Pace(speculate=speculate, max_tokens=80),
         patience=1.0,
@@ -208,6 +211,14 @@ def test_a_question_is_answered_and_its_time_accounted_for(question: Pcm) -> Non
     assert states == [State.LISTENING, State.THINKING, State.SPEAKING, State.WAITING]
     said = " ".join(event.text for event in events if isinstance(event, Caption) and event.who == "agent")
     assert said == REPLY
+
+
+def test_what_can_be_computed_needs_no_language_model(question: Pcm) -> None:
+    script = Script(words="Are you open now?", known={"Are you open now?": "Yes, we are open now, until 6 pm."})
+    (turn,) = turns(held(script, question))
+    assert turn.reply == "Yes, we are open now, until 6 pm."
+    assert script.asked == []
+    assert (turn.e2a_ms or 999) < 700
 
 
 def test_without_speculation_the_model_waits_for_the_end_of_the_turn(question: Pcm) -> None:

@@ -1,0 +1,82 @@
+"""`frontdesk eval DIR …`: is what the agent answers right? Each question is asked of the real agent, and judged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from appliance.bench.business import KINDS, Business, Question
+from appliance.dsp import soundfile
+from appliance.engines.contracts import Engines
+from appliance.flow.agent import Agent, Memory
+from appliance.knowledge.when import answer
+from appliance.terms.config import Config
+
+from .desk import role
+from .engines import EngineRoom
+
+READY_WITHIN_S = 120.0
+MOST_TOKENS = 80
+
+
+async def evaluate(
+    config: Config, business: Business, state: Path, tell: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """The share of right replies by kind, and each row. Raises ConfigError for knowledge that cannot be read."""
+    if business.knowledge is not None:
+        config = replace(config, agent=replace(config.agent, knowledge=str(business.knowledge)))
+    who = role(config)
+    room = EngineRoom(config, who.instructions, state, lambda event: None)
+    rows: list[dict[str, Any]] = []
+    try:
+        await room.start(READY_WITHIN_S)
+        for number, question in enumerate(business.questions):
+            asked_at = question.now or datetime.now()
+            agent = Agent(
+                room.engines.llm,
+                f"eval-{number}",
+                who.instructions,
+                Memory(),
+                lambda words, asked_at=asked_at: answer(words, who.hours, asked_at),  # type: ignore[misc]
+            )
+            reply = await _reply(agent, question, room.engines)
+            row = {
+                "kind": question.kind,
+                "ask": question.ask,
+                "reply": reply,
+                "right": question.right(reply),
+                "invented": question.invented(reply),
+            }
+            rows.append(row)
+            tell(row)
+    finally:
+        await room.stop()
+    return {"business": business.name, "model": config.llm.model, **summary(rows), "rows": rows}
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """By kind: how many were asked, and the share of right replies; of all, the share of inventions."""
+    found: dict[str, Any] = {}
+    for kind in KINDS:
+        of_kind = [row for row in rows if row["kind"] == kind]
+        if of_kind:
+            found[kind] = {"asked": len(of_kind), "right": _share(of_kind, "right")}
+    unknown = [row for row in rows if row["kind"] == "unknown"]
+    return {**found, "invented": _share(unknown, "invented") if unknown else None}
+
+
+async def _reply(agent: Agent, question: Question, engines: Engines) -> str:
+    words = question.ask
+    if question.file is not None:
+        words = (await engines.stt.transcribe(await asyncio.to_thread(soundfile.read, question.file))).text
+    text = "".join([token.text async for token in agent.reply(words, max_tokens=MOST_TOKENS)])
+    await agent.forget()
+    return text.strip()
+
+
+def _share(rows: list[dict[str, Any]], key: str) -> float:
+    return round(sum(bool(row[key]) for row in rows) / len(rows), 3)
