@@ -233,7 +233,8 @@ async def _warm(port: int, instructions: str) -> None:
     talk = [{"role": "system", "content": instructions}, {"role": "user", "content": "Hello."}]
     async with aiohttp.ClientSession() as session:
         body = {"model": MODEL, "messages": talk, "max_tokens": 4}
-        await session.post(f"http://{LOOPBACK}:{port}/v1/chat/completions", json=body)
+        async with session.post(f"http://{LOOPBACK}:{port}/v1/chat/completions", json=body) as response:
+            await response.read()
 
 
 @contextlib.asynccontextmanager

@@ -7,11 +7,11 @@ provider but through `Routes.ask`. `Trip` is one call's: it lets those who may a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from appliance.terms.clock import Clock, rfc3339
 from appliance.terms.config import CloudConfig, Policy
@@ -31,8 +31,10 @@ from .speed import Speed
 
 T = TypeVar("T")
 
-MOST_LINGERING = 4
+MOST_LINGERING = 8
 LINGER_S = 4.0
+"""Who was overtaken is watched for so long."""
+SLACK_S = 0.05
 LATE_S, LATE_TIMES = 1.0, 3.0
 """A provider that had not answered by then when it was overtaken has failed."""
 
@@ -140,8 +142,8 @@ class Routes:
             self._failed(provider, str(error), at_once=error.unreachable)
             raise
         except (asyncio.CancelledError, GeneratorExit):
-            took, usual = self.clock.now() - began, self._cloud_speeds[config.name, stage].usual
-            if not told and took > max(LATE_S, LATE_TIMES * (usual or 0.0)):
+            took = self.clock.now() - began
+            if not told and took > self._late_s(config.name, stage):
                 self._failed(provider, f"no answer after {took:.1f} s")
             raise
         finally:
@@ -153,11 +155,27 @@ class Routes:
         again. A stage measures itself; what was never useful took at least so long."""
         if (so_far := self.clock.now() - begun.at) > self.budget_s(stage):
             self.speeds[stage].took(so_far)  # late already
+        return self.keep(self._linger(stage, begun, useful))
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Let it go on beside the call, where there is room."""
         if len(self._lingering) >= MOST_LINGERING:
+            work.close()
             return False
-        self._lingering.add(task := asyncio.create_task(self._linger(stage, begun, useful)))
+        self._lingering.add(task := asyncio.create_task(work))
         task.add_done_callback(self._lingering.discard)
         return True
+
+    async def see_whether_it_answers(self, stage: str, begun: Begun[Any]) -> None:
+        """A provider was overtaken by a quick device: it is no black hole only if it says something all the same."""
+        left = begun.at + self._late_s(begun.runner.name, stage) + SLACK_S - self.clock.now()
+        with suppress(EngineError, StopAsyncIteration, TimeoutError):
+            async with asyncio.timeout(max(0.0, left)), aclosing(begun.answer):
+                await begun.first
+
+    def _late_s(self, provider: str, stage: str) -> float:
+        """Who has said nothing by then, says nothing."""
+        return max(LATE_S, LATE_TIMES * (self._cloud_speeds[provider, stage].usual or 0.0))
 
     async def _linger(self, stage: str, begun: Begun[T], useful: Callable[[T], bool]) -> None:
         try:
@@ -232,7 +250,7 @@ class Trip:
             if begun.runner.name == LOCAL:
                 return routes.linger(stage, begun, useful)
             self.ledger.wasted()
-            return False
+            return routes.keep(routes.see_whether_it_answers(stage, begun))
 
         race = Race(runners, routes.clock, lost)
         async with aclosing(race.run()) as answer:

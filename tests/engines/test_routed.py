@@ -284,6 +284,20 @@ def test_a_black_hole_delays_nobody_and_is_given_up_after_two_turns() -> None:
     run(go())
 
 
+def test_a_black_hole_beside_a_quick_device_is_noticed_too() -> None:
+    async def go() -> None:
+        hole = helper(first_s=NEVER)
+        room = Room(hole, llm="hedge")
+        for _ in range(10):
+            assert await room.answer() == (ANSWER, 0.1)
+            await asyncio.sleep(5.0)
+        assert len(hole.asked) <= 4
+        assert [e.usable for e in room.told][:1] == [False]
+        await room.routes.close()
+
+    run(go())
+
+
 def test_who_cannot_be_reached_is_given_up_at_once_and_comes_back() -> None:
     async def go() -> None:
         gone = helper(error=ProviderError("no route", unreachable=True))

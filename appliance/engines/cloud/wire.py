@@ -23,6 +23,8 @@ SILENT_S = 5.0
 MAX_LINE = 200_000
 MAX_ANSWER = 50_000_000
 KEY_MODE = 0o077
+TELLING = (401, 403, 404, 429)
+"""Refusals that say something of the key, the model or the limits; others may repeat what a caller said."""
 
 
 class Wire:
@@ -86,7 +88,7 @@ class Wire:
             raise ProviderError(f"{self._name} answered what nobody understands: {error!r}") from error
 
     def _refused(self, status: int, text: bytes) -> ProviderError:
-        said = text.decode("utf-8", "replace").strip()[:200]
+        said = text.decode("utf-8", "replace").strip()[:200] if status in TELLING else ""
         return ProviderError(f"{self._name} refuses: {status} {said}".strip(), unreachable=status in (401, 403, 404))
 
 
