@@ -86,6 +86,17 @@ class TurnDetector(Protocol):
         """How surely the speaker has finished, 0 to 1, by the sound of (n,) int16, 16 kHz mono."""
 
 
+class WholeTurn(Protocol):
+    """Somebody who answers speech with speech."""
+
+    @property
+    def first(self) -> bool:
+        """Is it asked before the device's own engines? Else only once these have failed."""
+
+    def respond(self, pcm: Pcm, messages: Sequence[Message]) -> AsyncGenerator[Sound, None]:
+        """The reply to (n,) int16, 16 kHz mono, in a conversation that began so, at the synthesiser's rate."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engines:
     """One of each: what a conversation works with."""
@@ -94,5 +105,6 @@ class Engines:
     llm: LanguageModel
     tts: Synthesiser
     sense: TurnDetector
+    whole: WholeTurn | None = None
     ledger: Ledger = field(default_factory=Ledger)
     """Where each of them was, in this turn."""

@@ -5,6 +5,7 @@ a stage   needs, to be computed elsewhere
 stt       sound
 llm       text (the conversation)
 tts       text (the reply)
+turn      sound, and text (the conversation so far)
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from appliance.terms.config import Allowed
 from appliance.terms.errors import ConfigError
 
 Kind = Literal["text", "audio"]
-NEEDS: dict[str, Kind] = {"stt": "audio", "llm": "text", "tts": "text"}
+NEEDS: dict[str, Kind] = {"stt": "audio", "llm": "text", "tts": "text", "turn": "audio"}
 RANKS = {"none": 0, "text": 1, "audio": 2}
 DOORS = ("webrtc", "sip", "kiosk", "file", "canary")
 

@@ -23,6 +23,8 @@ from .routing import IF_FAILED, Plan
 
 CLAUSE_WORDS = 3
 """With so many words, or punctuation, a reply can begin to be spoken: the language model's first useful result."""
+PIECE_S = 0.2
+"""Of a provider's speech so much is handed on at once."""
 STALL_S, STALL_TIMES = 0.7, 8.0
 """No token for so long, and so many times the usual gap: it has stalled."""
 
@@ -35,6 +37,7 @@ def routed(routes: Routes, door: str) -> Engines:
         llm=RoutedLanguageModel(trip),
         tts=RoutedSynthesiser(trip),
         sense=routes.local.sense,
+        whole=RoutedTurn(trip) if routes.offers("turn") else None,
         ledger=trip.ledger,
     )
 
@@ -223,6 +226,50 @@ class RoutedSynthesiser:
             raise ProviderError(f"{provider.config.name} sent no sound")
         pcm = await asyncio.to_thread(_as_loud_as_ours, pcm, self.rate)
         yield Sound(pcm=pcm, words=estimated(text, len(pcm)))
+
+
+class RoutedTurn:
+    """Whole turns of a provider, from speech to speech. Nothing of it within the turn's budget: it has failed."""
+
+    def __init__(self, trip: Trip) -> None:
+        self._trip = trip
+        self._routes = trip.routes
+
+    @property
+    def first(self) -> bool:
+        return self._routes.policy("turn") == "cloud" and bool(self._trip.candidates("turn"))
+
+    async def respond(self, pcm: Pcm, messages: Sequence[Message]) -> AsyncGenerator[Sound, None]:
+        trip, rate = self._trip, self._routes.local.tts.rate
+        provider = next(iter(trip.candidates("turn")), None)
+        if provider is None:
+            raise ProviderError("nobody answers whole turns now")
+        told = trip.hide(messages)
+        size = pcm.nbytes + sum(len(m.text.encode()) for m in told)
+        guess = Usage(tokens_in=read(told), tokens_out=200)
+        asked = self._routes.ask(provider, trip, "turn", size, provider.respond(pcm, told), guess)
+        resampler, words = Resampler(provider.rate, rate), ""
+        sound: Pcm = np.zeros(0, np.int16)
+        async with aclosing(asked) as pieces:
+            try:
+                async with asyncio.timeout(self._routes.budget_s("turn")):
+                    piece = await anext(pieces, None)
+            except TimeoutError:
+                raise ProviderError(f"{provider.config.name} was too late") from None
+            while piece is not None:
+                if isinstance(piece, np.ndarray):
+                    sound = np.concatenate([sound, resampler.feed(piece)])
+                else:
+                    words += str(piece)
+                if len(sound) >= rate * PIECE_S:
+                    trip.ledger.went("llm", provider.config.name, "a whole turn")
+                    trip.ledger.went("tts", provider.config.name)
+                    yield Sound(pcm=sound, words=estimated(words, len(sound)))
+                    words, sound = "", sound[:0]
+                piece = await anext(pieces, None)
+        sound = np.concatenate([sound, resampler.finish()])
+        if len(sound):
+            yield Sound(pcm=sound, words=estimated(words, len(sound)))
 
 
 def _as_loud_as_ours(pcm: Pcm, rate: int) -> Pcm:

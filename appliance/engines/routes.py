@@ -89,7 +89,12 @@ class Routes:
         return self._budget_s * SHARES[stage]
 
     def policy(self, stage: str) -> Policy:
-        return {"stt": self._config.stt, "llm": self._config.llm, "tts": self._config.tts}[stage]
+        config = self._config
+        return {"stt": config.stt, "llm": config.llm, "tts": config.tts, "turn": config.turn}[stage]
+
+    def offers(self, stage: str) -> bool:
+        """Is there anybody who might be asked, some time?"""
+        return self.policy(stage) != "local" and any(stage in stages(provider.config) for provider in self._providers)
 
     def candidates(self, stage: str, door: str) -> list[Provider]:
         """Who may be asked now, and is worth it; the owner's first choice first."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from appliance.terms.config import Policy
 
-SHARES = {"stt": 0.4, "llm": 0.35, "tts": 0.3}
+SHARES = {"stt": 0.4, "llm": 0.35, "tts": 0.3, "turn": 1.0}
 """Of a turn's budget, until a stage's first useful result. Part of each is hidden in the caller's pause."""
 CLOUD_S = 0.4
 """What a provider takes of which nothing is known yet."""

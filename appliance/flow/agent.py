@@ -41,6 +41,11 @@ class Agent:
         self._instructions = Message("system", instructions)
         self._history = memory.history
 
+    @property
+    def conversation(self) -> list[Message]:
+        """The instructions, and what was said so far."""
+        return [self._instructions, *self._history]
+
     async def reply(self, words: str, *, max_tokens: int, said: str = "") -> AsyncGenerator[Token, None]:
         """The reply to `words`, a token at a time, or the rest of one of which this was `said`. Raises EngineError."""
         if asks_to_wait(words):
@@ -49,7 +54,7 @@ class Agent:
         if (answer := self._knows(words)) is not None:
             yield Token(answer.removeprefix(said), ends=None if MORE_MAY_COME.search(words) else 1.0)
             return
-        messages = [self._instructions, *self._history, Message("user", plain(words))]
+        messages = [*self.conversation, Message("user", plain(words))]
         if said:
             messages.append(Message("assistant", said))
         tokens = self._llm.generate(self._call, messages, max_tokens=max_tokens)
@@ -59,7 +64,7 @@ class Agent:
 
     async def hear(self, words: str) -> None:
         """Let the model read what the caller is still saying. Raises EngineError."""
-        messages = [self._instructions, *self._history, Message("user", plain(words))]
+        messages = [*self.conversation, Message("user", plain(words))]
         await self._llm.prefill(self._call, messages, ended=False)
 
     def settle(self, words: str, heard: str) -> None:
@@ -77,7 +82,7 @@ class Agent:
 
     async def prepare(self) -> None:
         """Let the model read the history before the next turn needs it. Raises EngineError."""
-        await self._llm.prefill(self._call, [self._instructions, *self._history])
+        await self._llm.prefill(self._call, self.conversation)
 
     async def forget(self) -> None:
         """The call is over. Raises EngineError."""

@@ -14,7 +14,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
-from appliance.engines.contracts import Engines, Sound
+import numpy as np
+
+from appliance.engines.contracts import Engines, Sound, WholeTurn
 from appliance.terms.clock import Clock
 from appliance.terms.errors import EngineError
 from appliance.terms.units import CAPTURE_RATE, Pcm
@@ -137,8 +139,43 @@ class Reply:
         if not self.transcript:
             await self._speech.put(None)
             return
-        if not ahead:
+        whole = self._engines.whole if isinstance(heard, np.ndarray) else None
+        if not ahead or (whole is not None and whole.first):
             await self._committed.wait()
+        if whole is not None and whole.first and await self._respond(whole, heard):
+            return
+        try:
+            await self._compute()
+        except EngineError:
+            if whole is None or whole.first or self.timeline.pcm is not None or not await self._respond(whole, heard):
+                raise
+
+    async def _respond(self, whole: WholeTurn, heard: Pcm | str) -> bool:
+        """Let somebody answer the sound itself; False where nothing came of it. Raises EngineError in the middle."""
+        assert isinstance(heard, np.ndarray)
+        await self._committed.wait()
+        self.timeline.began.setdefault("llm", self._clock.now())
+        try:
+            async with aclosing(whole.respond(heard, self._agent.conversation)) as sounds:
+                async for sound in sounds:
+                    now = self._clock.now()
+                    self.timeline.pcm = self.timeline.pcm or now
+                    self.timeline.clause = self.timeline.clause or now
+                    self.timeline.ended["llm"] = now
+                    text = " ".join(word for word, _ in sound.words)
+                    self.text += f"{text} "
+                    await self._speech.put(Speech(text=text, sound=sound))
+        except EngineError as error:
+            if self.timeline.pcm is not None:
+                raise
+            log.warning("a whole turn: %s", error)
+        if self.timeline.pcm is None:
+            return False
+        self._tell_written()
+        await self._speech.put(None)
+        return True
+
+    async def _compute(self) -> None:
         stages = [asyncio.create_task(self._think()), asyncio.create_task(self._speak())]
         try:
             await asyncio.gather(*stages)

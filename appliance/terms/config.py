@@ -211,6 +211,8 @@ class CloudProvider:
     """Its model for recognition; empty: it does not do that, as the next two."""
     llm: str = ""
     tts: str = ""
+    turn: str = ""
+    """Its model for whole turns, from speech to speech (OpenAI Realtime)."""
     voice: str = ""
     ca: str = ""
     """Certificates (PEM) that its own is checked against; empty: the system's."""
@@ -241,6 +243,8 @@ class CloudConfig:
     late, `hedge` always both, `cloud` always. As the next two."""
     llm: Policy = "lag"
     tts: Policy = "lag"
+    turn: Literal["local", "error", "cloud"] = "local"
+    """When a whole turn, from speech to speech, is a provider's: where the device's engines failed, or always."""
     redact: bool = False
     """Numbers, addresses and names that a caller says of themselves are replaced in the text that leaves."""
     notice: str = ""

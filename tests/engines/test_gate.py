@@ -19,7 +19,7 @@ def allowed(allow: Allowed, by: dict[str, Allowed] | None = None, door: str = "s
 
 
 @pytest.mark.parametrize(
-    ("allow", "stages"), [("none", set()), ("text", {"llm", "tts"}), ("audio", {"stt", "llm", "tts"})]
+    ("allow", "stages"), [("none", set()), ("text", {"llm", "tts"}), ("audio", {"stt", "llm", "tts", "turn"})]
 )
 def test_each_stage_needs_its_kind(allow: Allowed, stages: set[str]) -> None:
     assert allowed(allow) == stages
@@ -28,7 +28,7 @@ def test_each_stage_needs_its_kind(allow: Allowed, stages: set[str]) -> None:
 def test_a_stage_or_a_door_has_a_word_of_its_own_and_both_together_the_last() -> None:
     assert allowed("none", {"llm": "text"}) == {"llm"}
     assert allowed("audio", {"sip": "none"}) == set()
-    assert allowed("audio", {"sip": "none"}, door="webrtc") == {"stt", "llm", "tts"}
+    assert allowed("audio", {"sip": "none"}, door="webrtc") == {"stt", "llm", "tts", "turn"}
     assert allowed("none", {"sip": "none", "sip.llm": "text"}) == {"llm"}
     assert allowed("audio", {"llm": "audio", "sip": "none"}) == set(), "where they disagree, less is allowed"
 

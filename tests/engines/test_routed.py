@@ -106,6 +106,13 @@ class Helper:
             yield (4000 * np.sin(np.arange(6000) / 10)).astype(np.int16)
         yield Usage(characters=len(text))
 
+    async def respond(self, pcm: Pcm, messages: Sequence[Message]) -> AsyncGenerator[str | Pcm | Usage, None]:
+        await self._wait((len(pcm), list(messages)))
+        for word in ("Speech ", "for speech."):
+            yield word
+            yield np.full(6000, 1000, np.int16)
+        yield Usage(tokens_in=50, tokens_out=50)
+
 
 class Room:
     """Everything of one device."""
@@ -140,7 +147,7 @@ class Room:
 
 
 def helper(name: str = "helper", **about: Any) -> Helper:
-    return Helper(CloudProvider(name=name, stt="a", llm="b", tts="c", price_input=1000.0), **about)
+    return Helper(CloudProvider(name=name, stt="a", llm="b", tts="c", turn="d", price_input=1000.0), **about)
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -329,6 +336,36 @@ def test_where_both_are_gone_the_error_is_an_engines() -> None:
         room = Room(helper(error=ProviderError("busy")), desk=Desk(dies_after=0), llm="hedge")
         with pytest.raises(EngineError):
             await room.answer()
+
+    run(go())
+
+
+def test_a_whole_turn_is_answered_by_speech() -> None:
+    async def go() -> None:
+        room = Room(turn="cloud")
+        whole = room.engines.whole
+        assert whole is not None
+        assert whole.first
+        sounds = [sound async for sound in whole.respond(SPEECH, TALK)]
+        assert abs(sum(len(sound.pcm) for sound in sounds) / RATE - 0.5) < 0.01
+        assert [word for sound in sounds for word, _ in sound.words] == ["Speech", "for", "speech."]
+        settled = room.engines.ledger.settle()
+        assert settled.route == Route(llm="helper", tts="helper")
+        assert [(e.stage, e.kind) for e in settled.egress] == [("turn", "audio")]
+        assert Room(turn="cloud", allow="text").engines.whole is not None
+        with pytest.raises(ProviderError, match="nobody"):
+            await anext(Room(turn="cloud", allow="text").engines.whole.respond(SPEECH, TALK))  # type: ignore[union-attr]
+        assert Room().engines.whole is None, "the owner does not want that"
+
+    run(go())
+
+
+def test_a_whole_turn_that_is_late_has_failed() -> None:
+    async def go() -> None:
+        whole = Room(helper(first_s=NEVER), turn="cloud").engines.whole
+        assert whole is not None
+        with pytest.raises(ProviderError, match="too late"):
+            await anext(whole.respond(SPEECH, TALK))
 
     run(go())
 

@@ -13,7 +13,7 @@ from appliance.bench.utterances import Utterance
 from appliance.bench.warp import LoopClock, warped
 from appliance.doors.file import FileLine
 from appliance.dsp import soundfile
-from appliance.engines.contracts import Engines, Message, Sound, Token, Transcript
+from appliance.engines.contracts import Engines, Message, Sound, Token, Transcript, WholeTurn
 from appliance.flow.agent import WAITING, Memory
 from appliance.flow.conversation import Conversation
 from appliance.flow.desk import Desk
@@ -59,6 +59,8 @@ class Script:
     dies_after: int | None = None
     """The language model dies once, after so many words of a reply, and is gone for `gone_s`; then it goes on."""
     gone_s: float = 0.0
+    whole: WholeTurn | None = None
+    """Who answers speech with speech."""
     known: dict[str, str] = field(default_factory=dict)
     """Answers that need no language model."""
     partials: int = 0
@@ -138,7 +140,7 @@ async def opened(
     """A line on which a caller will say this, and the conversation that will be held over it."""
     scripted = ScriptedEngines(script)
     desk = Desk(
-        engines=Engines(stt=scripted, llm=scripted, tts=scripted, sense=scripted),
+        engines=Engines(stt=scripted, llm=scripted, tts=scripted, sense=scripted, whole=script.whole),
         silero=Silero(),
         phrases=await render_all(scripted, greeting),
         instructions="You are a receptionist.",

@@ -6,15 +6,13 @@ import json
 from collections.abc import AsyncGenerator
 from urllib.parse import urlencode
 
-import aiohttp
-
 from appliance.engines.purse import Usage
 from appliance.terms.config import CloudProvider
 from appliance.terms.errors import ProviderError
 from appliance.terms.units import CAPTURE_RATE, Pcm
 
 from .provider import Unable
-from .wire import Wire
+from .wire import Wire, texts
 
 URL = "https://api.deepgram.com/v1"
 PIECE = CAPTURE_RATE // 5
@@ -42,10 +40,7 @@ class Deepgram(Unable):
             for start in range(0, len(pcm), PIECE):
                 await socket.send_bytes(pcm[start : start + PIECE].astype("<i2", copy=False).tobytes())
             await socket.send_str(json.dumps({"type": "CloseStream"}))
-            async for message in socket:
-                if message.type is not aiohttp.WSMsgType.TEXT:
-                    break
-                event = json.loads(message.data)
+            async for event in texts(socket):
                 if event["type"] == "Results" and event["is_final"]:
                     words.append(event["channel"]["alternatives"][0]["transcript"])
                 elif event["type"] == "Metadata":

@@ -19,6 +19,7 @@ from appliance.engines.purse import Usage
 from appliance.terms.config import CloudProvider
 from appliance.terms.units import CAPTURE_RATE, Pcm
 
+from . import realtime
 from .provider import Unable, conversation, read
 from .wire import Wire, events
 
@@ -76,6 +77,9 @@ class OpenAi(Unable):
             async for piece in pieces:
                 yield piece
         yield Usage(characters=len(text))
+
+    def respond(self, pcm: Pcm, messages: Sequence[Message]) -> AsyncGenerator[str | Pcm | Usage, None]:
+        return realtime.respond(self.wire, self.config, pcm, messages)
 
 
 async def samples(response: aiohttp.ClientResponse) -> AsyncGenerator[Pcm, None]:

@@ -28,6 +28,9 @@ class Provider(Protocol):
     def synthesise(self, text: str) -> AsyncGenerator[Pcm | Usage, None]:
         """Speech, (n,) int16 mono at `rate`, in pieces, and what it used."""
 
+    def respond(self, pcm: Pcm, messages: Sequence[Message]) -> AsyncGenerator[str | Pcm | Usage, None]:
+        """Speech, (n,) int16 mono at `rate`, that answers (n,) int16, 16 kHz mono, and the words of it, in pieces."""
+
     @property
     def rate(self) -> int:
         """Of its speech, in Hz."""
@@ -54,13 +57,17 @@ class Unable:
         raise self._cannot("synthesis")
         yield Usage()
 
+    async def respond(self, pcm: Pcm, messages: Sequence[Message]) -> AsyncGenerator[str | Pcm | Usage, None]:
+        raise self._cannot("whole turns")
+        yield ""
+
     def _cannot(self, what: str) -> ProviderError:
         return ProviderError(f"{self.config.name} ({self.config.kind}) has no {what}", unreachable=True)
 
 
 def stages(config: CloudProvider) -> set[str]:
     """What it does: that for which a model is named."""
-    return {stage for stage in ("stt", "llm", "tts") if getattr(config, stage)}
+    return {stage for stage in ("stt", "llm", "tts", "turn") if getattr(config, stage)}
 
 
 def conversation(messages: Sequence[Message]) -> list[dict[str, str]]:

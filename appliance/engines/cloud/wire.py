@@ -21,7 +21,7 @@ CONNECT_S = 1.5
 SILENT_S = 5.0
 """Nothing for so long in the middle of an answer."""
 MAX_LINE = 200_000
-MAX_ANSWER = 50_000_000
+MAX_MESSAGE = 2_000_000
 KEY_MODE = 0o077
 TELLING = (401, 403, 404, 429)
 """Refusals that say something of the key, the model or the limits; others may repeat what a caller said."""
@@ -58,7 +58,7 @@ class Wire:
         """A WebSocket. Raises ProviderError."""
         with self._told():
             async with self._open().ws_connect(
-                self._url + path, headers=self._headers, ssl=self._ssl, max_msg_size=MAX_LINE
+                self._url + path, headers=self._headers, ssl=self._ssl, max_msg_size=MAX_MESSAGE
             ) as socket:
                 yield socket
 
@@ -104,6 +104,14 @@ async def events(response: Any) -> AsyncGenerator[dict[str, Any], None]:
         if not isinstance(found, dict):
             raise ValueError(data[:100])
         yield found
+
+
+async def texts(socket: aiohttp.ClientWebSocketResponse) -> AsyncGenerator[dict[str, Any], None]:
+    """The JSON objects that come over a WebSocket, until it closes."""
+    async for message in socket:
+        if message.type is not aiohttp.WSMsgType.TEXT:
+            return
+        yield json.loads(message.data)
 
 
 def _key(config: CloudProvider) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 from aiohttp import web
+from openai.types.realtime import RealtimeClientEvent
+from pydantic import TypeAdapter
 
 from appliance.engines.cloud.anthropic import Anthropic
 from appliance.engines.cloud.deepgram import Deepgram
@@ -165,6 +168,73 @@ async def test_deepgrams_streaming() -> None:
         "linear16",
         "16000",
     )
+
+
+async def test_realtime_answers_speech_with_speech() -> None:
+    """What we send, by the schema of OpenAI's own library."""
+    got: list[Any] = []
+    client_event = TypeAdapter(RealtimeClientEvent)
+
+    async def answer(request: web.Request) -> web.WebSocketResponse:
+        got.append((request.query["model"], request.headers["Authorization"]))
+        socket = web.WebSocketResponse(max_msg_size=10_000_000)
+        await socket.prepare(request)
+        async for message in socket:
+            got.append(client_event.validate_json(message.data))
+            if got[-1].type == "response.create":
+                break
+        ids = {"response_id": "r", "item_id": "i", "output_index": 0, "content_index": 0, "event_id": "e"}
+        for piece in ("We open", " at eight."):
+            await socket.send_json({"type": "response.output_audio_transcript.delta", "delta": piece, **ids})
+            sound = base64.b64encode(TONE[:4800].tobytes()).decode()
+            await socket.send_json({"type": "response.output_audio.delta", "delta": sound, **ids})
+        usage = {"input_tokens": 30, "output_tokens": 70, "total_tokens": 100}
+        response = {"id": "r", "object": "realtime.response", "status": "completed", "usage": usage}
+        await socket.send_json({"type": "response.done", "event_id": "e", "response": response})
+        return socket
+
+    async with serving(realtime=answer) as url:
+        provider = OpenAi(config(url, turn="gpt-realtime", voice="marin"))
+        talk = [TALK[0], Message("user", "Hello."), Message("assistant", "Good morning.")]
+        pieces, usage = await all_of(provider, provider.respond(SPEECH, talk))
+    assert "".join(piece for piece in pieces if isinstance(piece, str)) == "We open at eight."
+    assert sum(len(piece) for piece in pieces if isinstance(piece, np.ndarray)) == 9600
+    assert (usage.tokens_in, usage.tokens_out) == (30, 70)
+    assert got[0] == ("gpt-realtime", f"Bearer {KEY}")
+    session = got[1].session
+    assert (session.instructions, session.audio.input.turn_detection) == ("Be brief.", None)
+    assert [event.item.role for event in got[2:4]] == ["user", "assistant"]
+    assert [event.type for event in got[4:]] == [
+        "input_audio_buffer.append",
+        "input_audio_buffer.commit",
+        "response.create",
+    ]
+    assert abs(len(base64.b64decode(got[4].audio)) / 2 / 24_000 - 1.0) < 0.01
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "error", "error": {"type": "invalid_request_error", "code": None, "message": "my name is Anna"}},
+        {"type": "response.done", "response": {"status": "failed"}},
+        {"type": "response.output_audio.delta", "delta": "no base64!"},
+        {"no": "type"},
+    ],
+)
+async def test_what_goes_wrong_in_a_whole_turn_is_the_providers_error(event: dict[str, Any]) -> None:
+    async def answer(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(max_msg_size=10_000_000)
+        await socket.prepare(request)
+        await socket.send_json(event)
+        await socket.receive()
+        return socket
+
+    async with serving(realtime=answer) as url:
+        provider = OpenAi(config(url, turn="gpt-realtime"))
+        with pytest.raises(ProviderError) as caught:
+            await all_of(provider, provider.respond(SPEECH, TALK))
+        await provider.wire.close()
+    assert "Anna" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
