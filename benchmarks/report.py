@@ -310,9 +310,10 @@ BENCHMARKS = (
             at_most("… said twice", "killed_alone/repeats", 0, COUNT),
             Figure(label="both gone: questions", path="both_gone/asked", show=COUNT),
             Figure(label="… apologies", path="both_gone/apologies", show=COUNT),
+            at_most("… after, the longest", "both_gone/longest_ms", 2000),
             Figure(label="nothing may leave: turns", path="not_allowed/turns", show=COUNT),
-            at_most("… packets beyond loopback", "not_allowed/packets_beyond_loopback", 0, COUNT),
-            at_most("… connections to the provider", "not_allowed/connections_to_provider", 0, COUNT),
+            at_most("… packets that left", "not_allowed/packets_left", 0, COUNT),
+            Figure(label="text may leave: packets that left in 4 turns", path="allowed/packets_left", show=COUNT),
         ),
     ),
     Benchmark(

@@ -223,6 +223,11 @@ class Caller:
         return self._ear.voiced
 
     @property
+    def said_until(self) -> float:
+        """When its last voiced frame was sent."""
+        return self._mouth.last_voiced
+
+    @property
     def state(self) -> str:
         """What the device says it does."""
         return next((str(m["state"]) for _, m in reversed(self._messages) if m["type"] == "state"), "")
@@ -341,9 +346,10 @@ async def call_and_speak_over(url: str, question: Utterance, sounds: list[Uttera
         await caller.close()
 
 
-async def separately(url: str, folder: Path, arguments: Iterable[str]) -> dict[str, Any]:
-    """What a caller in a process of its own found. Raises EngineError where it failed."""
-    command = (sys.executable, "-m", "appliance.bench.caller", url, str(folder), *arguments)
+async def separately(url: str, folder: Path, arguments: Iterable[str], prefix: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What a caller in a process of its own found, which a `prefix` runs as that command does. Raises EngineError where
+    it failed."""
+    command = (*prefix, sys.executable, "-m", "appliance.bench.caller", url, str(folder), *arguments)
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
     if process.returncode != 0:

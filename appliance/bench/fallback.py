@@ -25,11 +25,12 @@ import numpy as np
 from appliance.terms.errors import DeviceError
 
 from .broker import free_port
-from .caller import Asked, Caller
+from .caller import Asked, Caller, separately
 from .device import Device, running
 from .fault import LOOPBACK, FaultProxy, spoiled
 from .slowed import slowed
 from .utterances import Utterance, load
+from .wire import FAR, NEAR, Impairment, wire
 
 SERVER_WITHIN_S = 60.0
 SLOW_TIMES = 10.0
@@ -40,12 +41,13 @@ LONG = ("manager", "price", "day-pass", "bus")
 KILLS = 6
 INTO_REPLY_S = 0.3
 BACK_WITHIN_S = 20.0
+SILENT_MS = 60_000
 MODEL = "helper"
 PARTS = ("endpoint_ms", "stt_ms", "llm_ms", "tts_ms")
 PROVIDER = f"""
 [[cloud.providers]]
 name = "{MODEL}"
-url = "http://{LOOPBACK}:{{port}}/v1"
+url = "http://{{host}}:{{port}}/v1"
 llm = "{MODEL}"
 """
 
@@ -75,9 +77,9 @@ async def measure(
             found["killed"] = await desk.kill("error", "text", proxy, long)
             found["killed_alone"] = await desk.kill("local", "none", proxy, long)
             proxy.fault = "status"
-            found["both_gone"] = await desk.gone(proxy, questions[:4])
-            proxy.fault, proxy.connections = "none", 0
-            found["not_allowed"] = await desk.closed(proxy, questions)
+            found["both_gone"] = await desk.gone(proxy, long)
+            found["not_allowed"] = await desk.closed("none", questions, folder)
+            found["allowed"] = await desk.closed("text", questions[:4], folder)
     return found
 
 
@@ -91,7 +93,9 @@ class Fallback:
     @contextlib.asynccontextmanager
     async def _device(self, policy: str, allow: str, proxy: FaultProxy) -> AsyncIterator[Device]:
         file = self._folder / "frontdesk.toml"
-        file.write_text(f'[cloud]\nallow = "{allow}"\nllm = "{policy}"\n{PROVIDER.format(port=proxy.port)}')
+        file.write_text(
+            f'[cloud]\nallow = "{allow}"\nllm = "{policy}"\n{PROVIDER.format(host=LOOPBACK, port=proxy.port)}'
+        )
         async with running(config=file) as device:
             yield device
 
@@ -138,7 +142,7 @@ class Fallback:
 
     async def gone(self, proxy: FaultProxy, questions: list[Utterance]) -> dict[str, Any]:
         """The provider refuses, and the worker dies as often as it starts."""
-        rows: list[Asked] = []
+        rows, sounds = list[Asked](), list[int | None]()
         async with self._device("lag", "text", proxy) as device, _call(device) as caller:
             ended = asyncio.Event()
 
@@ -150,7 +154,10 @@ class Fallback:
                     await asyncio.sleep(0.1)
 
             killing = asyncio.create_task(keep_down())
-            rows = [await caller.ask(question) for question in questions]
+            for question in questions:
+                rows.append(await caller.ask(question))
+                heard = [t for t in caller.heard_voiced() if t > caller.said_until]
+                sounds.append(round((heard[0] - caller.said_until) * 1000) if heard else None)
             ended.set()
             await killing
             await _until(lambda: "llm" in device.workers())
@@ -159,41 +166,40 @@ class Fallback:
         return {
             "asked": len(rows),
             "apologies": sum(row.apology for row in rows),
-            "first_sound_ms": [None if row.ms is None else round(row.ms) for row in rows],
+            "first_sound_ms": sounds,
+            "longest_ms": max(sound if sound is not None else SILENT_MS for sound in sounds),
             "call_stays": after.ms is not None,
         }
 
-    async def closed(self, proxy: FaultProxy, questions: list[Utterance]) -> dict[str, Any]:
-        """Nothing may leave, and the device is slow: do packets go anywhere but to loopback, or to the provider?"""
-        capture = self._folder / "beyond.pcap"
+    async def closed(self, allow: str, questions: list[Utterance], folder: Path) -> dict[str, Any]:
+        """A device and its caller in a network of their own, a provider at its far end: what leaves it? Needs root."""
         dumpcap = shutil.which("dumpcap", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         if dumpcap is None:
             raise DeviceError("dumpcap is missing", mend="Install Debian's tshark.")
-        watch = await asyncio.create_subprocess_exec(
-            dumpcap,
-            "-q",
-            "-i",
-            "any",
-            "-f",
-            "not net 127.0.0.0/8 and not host ::1",
-            "-w",
-            str(capture),
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            rows = await self.ask("lag", "none", proxy, questions)
-        finally:
-            watch.terminate()
-            await watch.wait()
+        file, capture = self._folder / "frontdesk.toml", self._folder / "left.pcap"
+        file.write_text(f'[cloud]\nallow = "{allow}"\nllm = "hedge"\n{PROVIDER.format(host=FAR, port=9)}')
+        async with wire(Impairment()) as line:
+            left = f"ip and not net 127.0.0.0/8 and not (src host {NEAR} and dst host {NEAR})"
+            watch = await asyncio.create_subprocess_exec(
+                *line.at(NEAR, dumpcap, "-q", "-i", "any", "-f", left, "-w", str(capture)),
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            try:
+                async with running(config=file, prefix=line.at(NEAR)) as device:
+                    ids = [question.id for question in questions]
+                    asked = await separately(device.url, folder, ids, prefix=line.at(NEAR))
+            finally:
+                watch.terminate()
+                await watch.wait()
+        command = ("tshark", "-r", str(capture))
         packets = await asyncio.create_subprocess_exec(
-            "tshark", "-r", str(capture), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
         )
         listed, _ = await packets.communicate()
-        return {
-            "turns": len(rows),
-            "packets_beyond_loopback": len(listed.splitlines()),
-            "connections_to_provider": proxy.connections,
-        }
+        answered = sum(row["ms"] is not None for row in asked["asked"])
+        found = {"turns": len(questions), "answered": answered, "packets_left": len(listed.splitlines())}
+        self._tell(f"closed, {allow}: {found}")
+        return found
 
 
 @contextlib.asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 
@@ -93,14 +93,18 @@ class RoutedLanguageModel:
         trip.ledger.expected("llm", _finite(outlook.expected_s))
         if found.cloud_s == 0.0:
             yield Token("")  # nobody will tell how likely the caller has finished: let others find out meanwhile
-        measured = Watch(routes)
-        local = partial(self._own, call, messages, max_tokens, measured)
+        measured, began, won = Watch(routes), routes.clock.now(), False
+
+        def contested() -> bool:
+            return found.cloud_s is not None and routes.clock.now() - began >= found.cloud_s
+
+        local = partial(self._own, call, messages, max_tokens, measured, contested)
         remote = partial(self._ask, messages, max_tokens)
         rescuable = bool(candidates) and not rescuing
         race = trip.race("llm", local, remote, candidates, found, lambda token: measured.useful)
         async with aclosing(race) as tokens:
             while True:
-                ours = trip.ledger.by("llm") == LOCAL and measured.tokens > 0
+                ours = won and trip.ledger.by("llm") == LOCAL
                 try:
                     async with asyncio.timeout(measured.patience_s if rescuable and ours else None):
                         token = await anext(tokens, None)
@@ -113,19 +117,32 @@ class RoutedLanguageModel:
                     raise
                 if token is None:
                     return
+                won = True
                 yield token
 
     async def _own(
-        self, call: str, messages: Sequence[Message], max_tokens: int, measured: Watch
+        self,
+        call: str,
+        messages: Sequence[Message],
+        max_tokens: int,
+        measured: Watch,
+        contested: Callable[[], bool],
     ) -> AsyncGenerator[Token, None]:
-        """The device's answer, measured: only the time counts in which somebody waits for a token."""
-        clock = self._routes.clock
+        """The device's answer, measured: only the time counts in which somebody waits for a token. Once a provider
+        has been asked too, nothing is told before it is useful: a first token would win, and the rest be slow."""
+        clock, held = self._routes.clock, list[Token]()
         async with aclosing(self._routes.local.llm.generate(call, messages, max_tokens=max_tokens)) as tokens:
             asked = clock.now()
             async for token in tokens:
                 measured.waited(clock.now() - asked, token.text)
-                yield token
+                held.append(token)
+                if measured.useful or not contested():
+                    for one in held:
+                        yield one
+                    held.clear()
                 asked = clock.now()
+            for one in held:
+                yield one
 
     async def prefill(self, call: str, messages: Sequence[Message], *, ended: bool = True) -> None:
         await self._routes.local.llm.prefill(call, messages, ended=ended)
