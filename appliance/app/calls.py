@@ -36,6 +36,7 @@ class Calls:
         """`engines`: those of a call by a door, where not all calls have the desk's."""
         self._engines = engines
         self._limit = 0
+        self._draining = False
         self._emit = emit
         self._desks: Mapping[str, Desk] = {}
         self._why_closed = "The device is still warming up. It answers in a few seconds."
@@ -53,7 +54,8 @@ class Calls:
     def open(self, desks: Mapping[str, Desk], limit: int) -> None:
         """From now on calls are answered, at most `limit` at once; those that are held go on as they were. The desk ""
         answers every line that wants none of the others."""
-        self._desks = desks
+        if not self._draining:
+            self._desks = desks
         self._limit = limit
 
     def admit(self) -> Release:
@@ -71,7 +73,8 @@ class Calls:
         desk = self._desks.get(line.desk, self._desks[""])
         if self._engines is not None:
             desk = replace(desk, engines=self._engines(line.door))
-        opening = await render(desk.engines.tts, line.opening) if line.opening else None
+        first = f"{line.opening} {desk.notice}".strip() if line.opening else ""
+        opening = await render(desk.engines.tts, first) if first else None
         conversation = Conversation(line, desk, self._emit, self._recall(line.call), opening)
         conversation.muted = self.muted
         self._held[line.call] = conversation
@@ -127,7 +130,7 @@ class Calls:
 
     async def drain(self) -> None:
         """Take no more calls; in those that are held, finish the sentence, say goodbye and hang up."""
-        self._desks, self._why_closed = {}, "The device is being switched off."
+        self._desks, self._why_closed, self._draining = {}, "The device is being switched off.", True
         leaving = [asyncio.create_task(conversation.leave()) for conversation in self._held.values()]
         try:
             if leaving:

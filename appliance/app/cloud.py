@@ -41,6 +41,7 @@ KINDS: dict[str, Callable[[CloudProvider], Unable]] = {
     "deepgram": Deepgram,
     "elevenlabs": ElevenLabs,
 }
+CAN = {"openai": {"stt", "llm", "tts", "turn"}, "anthropic": {"llm"}, "deepgram": {"stt"}, "elevenlabs": {"tts"}}
 SPENT = "cloud-spent.json"
 PROBE_WITHIN_S = 15.0
 
@@ -116,6 +117,8 @@ def providers(config: Config) -> list[Unable]:
                 raise ConfigError(
                     [f"cloud.providers, {one.name}: name a model for stt, llm or tts, or it does nothing"]
                 )
+            if beyond := sorted(stages(one) - CAN[one.kind]):
+                raise ConfigError([f"cloud.providers, {one.name}: {one.kind} does no {', '.join(beyond)}"])
             found.append(KINDS[one.kind](one))
         except ConfigError as error:
             problems += error.problems
@@ -143,6 +146,7 @@ async def probe(one: CloudProvider) -> dict[str, str]:
         "stt": lambda: provider.transcribe(np.zeros(CAPTURE_RATE // 2, np.int16), language=""),
         "llm": lambda: provider.generate([Message("user", "Say yes.")], max_tokens=8),
         "tts": lambda: provider.synthesise("Yes."),
+        "turn": lambda: provider.respond(np.zeros(CAPTURE_RATE // 2, np.int16), [Message("system", "Say yes.")]),
     }
     found: dict[str, str] = {}
     try:

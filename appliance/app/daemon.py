@@ -21,7 +21,7 @@ from appliance.telemetry.host import Host
 from appliance.telemetry.metrics import Metrics
 from appliance.terms.clock import SystemClock, rfc3339
 from appliance.terms.config import Config
-from appliance.terms.errors import ConfigError, EngineError
+from appliance.terms.errors import ConfigError, EngineError, OwnerError
 from appliance.terms.events import Event
 from appliance.web import certificate
 from appliance.web.owner import Owner, token
@@ -151,6 +151,8 @@ class Daemon:
     async def _apply(self, config: Config) -> list[str]:
         """Take over what can change now; the keys that need a restart for it. Raises ConfigError."""
         keys = changed(self._config, config)
+        if not keys:
+            return []
         pending = [key for key in keys if not key.startswith(LIVE)]
         config = keeping(self._config, config, pending)
         who = roles(config)
@@ -236,7 +238,12 @@ async def run(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-    daemon = Daemon(config, state, emit)
+    try:
+        daemon = Daemon(config, state, emit)
+    except OwnerError as error:  # it may be what an operator wished from afar; nobody there could take that back
+        if not Desired(state, config.mqtt.settings).set_aside(str(error)):
+            raise
+        daemon = Daemon(config, state, emit)
     reloading: set[asyncio.Task[None]] = set()
 
     def reload() -> None:
@@ -247,7 +254,12 @@ async def run(
 
     feeding = asyncio.create_task(systemd.feed(daemon.standing_still))
     try:
-        if await _unless(stopping, daemon.start()):
+        try:
+            begun = await _unless(stopping, daemon.start())
+        except (OwnerError, EngineError) as error:
+            Desired(state, config.mqtt.settings).set_aside(str(error))
+            raise
+        if begun:
             started.set()
             ready(*daemon.addresses)
             systemd.tell("READY=1", f"STATUS=Answering at {daemon.addresses[0]}")

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,15 @@ from .settings import SECRET, with_values
 
 log = logging.getLogger(__name__)
 
-FILE = "desired.json"
+FILE, REFUSED = "desired.json", "desired-refused.json"
 SOURCE = "config/desired"
 MAX_BYTES = 20_000
 MAX_VERSION = 64
-NEVER = ("mqtt.*", "http.*", "models.dir")
-"""Who sets these wrongly from afar cannot set them right again."""
+NEVER = (
+    *("mqtt.*", "http.*", "cloud.*", "telemetry.text", "telemetry.traces"),
+    *("models.dir", "agent.persona", "agent.knowledge", "sip.hold_music", "sip.ca", "sip.certificate", "sip.dial"),
+)
+"""Who sets these wrongly from afar cannot set them right again, or could read the device's files, or its callers."""
 
 
 class Desired:
@@ -35,7 +39,19 @@ class Desired:
     def __init__(self, state: Path, allowed: list[str]) -> None:
         self._file = state / FILE
         self._allowed = allowed
-        self._values = self._kept()
+        self._refused_file = state / REFUSED
+        self._values = _object(self._file)
+
+    def set_aside(self, why: str) -> bool:
+        """The device could not start with what was wished: it starts without. False where nothing was wished."""
+        if not self._values:
+            return False
+        log.error("%s is put aside: %s", SOURCE, why)
+        with suppress(OSError):
+            self._refused_file.write_text(json.dumps({"values": self._values, "why": why}), encoding="utf-8")
+            self._file.unlink()
+        self._values = {}
+        return True
 
     def over(self, config: Config) -> Config:
         """The owner's configuration with what was wished last; what does not fit any more is left out."""
@@ -58,6 +74,9 @@ class Desired:
             values = {key: value for key, value in wished.items() if key not in refused}
             refused |= _misfits(owners, values)
             values = {key: value for key, value in values.items() if key not in refused}
+            before = _object(self._refused_file)
+            if values and before.get("values") == values:
+                raise ConfigError([f"With this the device did not start: {before.get('why')}"])
             report |= {"refused": refused, "pending": await apply(with_values(owners, values, SOURCE))}
             self._keep(values)
             report["set"] = values
@@ -73,16 +92,6 @@ class Desired:
             return "The owner does not allow this (mqtt.settings)."
         return ""
 
-    def _kept(self) -> dict[str, Any]:
-        try:
-            found = json.loads(self._file.read_bytes())
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            log.error("%s cannot be read, and is left out: %s", self._file, error)
-            return {}
-        return found if isinstance(found, dict) else {}
-
     def _keep(self, values: dict[str, Any]) -> None:
         """Raises DeviceError."""
         if values == self._values:
@@ -95,6 +104,18 @@ class Desired:
         except OSError as error:
             raise DeviceError(f"{self._file} cannot be written: {error.strerror}") from error
         self._values = values
+
+
+def _object(file: Path) -> dict[str, Any]:
+    """What a file of ours holds; nothing where it is not there, or damaged."""
+    try:
+        found = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        log.error("%s cannot be read, and is left out: %s", file, error)
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _misfits(owners: Config, values: Mapping[str, Any]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from appliance.doors.sip.options import account_name
 from appliance.engines.contracts import Engines
+from appliance.engines.gate import DOORS, NEEDS, Gate
 from appliance.flow.desk import Desk
 from appliance.flow.pace import Pace
 from appliance.flow.phrases import render_all
@@ -29,6 +30,8 @@ class Role:
     business: str
     instructions: str
     greeting: str
+    notice: str
+    """That something may be computed elsewhere; it is part of the greeting."""
     hours: list[Hours]
 
 
@@ -43,14 +46,21 @@ def role(config: Config) -> Role:
         greeting = config.agent.greeting.format(business=known.business)
     except (KeyError, IndexError, ValueError):
         raise ConfigError(["agent.greeting: the only name it may use in braces is {business}"]) from None
-    if greeting.strip() and config.cloud.providers and config.cloud.allow != "none":
-        greeting = f"{greeting} {config.cloud.notice}".strip()
+    notice = config.cloud.notice.strip() if may_leave(config) else ""
+    greeting = f"{greeting} {notice}".strip()
     return Role(
         business=known.business,
         instructions=f"{manner}\n\nThe facts:\n\n{known.text}",
         greeting=greeting,
+        notice=notice,
         hours=known.hours,
     )
+
+
+def may_leave(config: Config) -> bool:
+    """May anything of any call be sent to a provider?"""
+    gate = Gate(config.cloud.allow, config.cloud.allow_by)
+    return bool(config.cloud.providers) and any(gate.may(stage, door) for stage in NEEDS for door in DOORS)
 
 
 def roles(config: Config) -> dict[str, Role]:
@@ -73,6 +83,7 @@ async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock) -
     return Desk(
         engines=engines,
         silero=Silero(),
+        notice=who.notice,
         phrases=await render_all(engines.tts, who.greeting),
         instructions=who.instructions,
         knows=lambda words: answer(words, who.hours, datetime.now()),  # by the wall clock where the device stands

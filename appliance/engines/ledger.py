@@ -53,6 +53,10 @@ class Ledger:
     def wasted(self) -> None:
         self._wasted += 1
 
+    def pass_over(self) -> None:
+        """It was no turn after all; what has left the device has left it."""
+        self._by, self._why, self._predicted = {}, {}, {}
+
     def settle(self) -> Settled:
         """The turn's; and begin anew."""
         settled = Settled(

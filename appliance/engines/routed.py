@@ -158,7 +158,9 @@ class RoutedLanguageModel:
         size = sum(len(m.text.encode()) for m in told)
         guess = Usage(tokens_in=read(told), tokens_out=max_tokens // 2)
         answer = provider.generate(told, max_tokens=max_tokens)
-        said = messages[-1].text if messages[-1].role == "assistant" else ""
+        said = told[-1].text if told[-1].role == "assistant" else ""
+        if trip.redaction is not None:
+            trip.redaction.rest()  # of an answer that was cut off
         asked = self._routes.ask(provider, trip, "llm", size, answer, guess)
         async with aclosing(going_on(said, asked)) as pieces:
             async for piece in pieces:
@@ -212,7 +214,8 @@ class RoutedSynthesiser:
 
     async def synthesise(self, text: str) -> AsyncGenerator[Sound, None]:
         routes, trip = self._routes, self._trip
-        candidates = trip.candidates("tts")
+        personal = trip.redaction is not None and trip.redaction.text(text) != text
+        candidates = [] if personal else trip.candidates("tts")
         found, outlook = routes.plan("tts", candidates)
         trip.ledger.expected("tts", _finite(outlook.expected_s))
 
@@ -267,23 +270,22 @@ class RoutedTurn:
         asked = self._routes.ask(provider, trip, "turn", size, provider.respond(pcm, told), guess)
         resampler, words = Resampler(provider.rate, rate), ""
         sound: Pcm = np.zeros(0, np.int16)
-        async with aclosing(asked) as pieces:
-            try:
-                async with asyncio.timeout(self._routes.budget_s("turn")):
-                    piece = await anext(pieces, None)
-            except TimeoutError:
-                raise ProviderError(f"{provider.config.name} was too late") from None
-            while piece is not None:
-                if isinstance(piece, np.ndarray):
-                    sound = np.concatenate([sound, resampler.feed(piece)])
-                else:
-                    words += str(piece)
-                if len(sound) >= rate * PIECE_S:
-                    trip.ledger.went("llm", provider.config.name, "a whole turn")
-                    trip.ledger.went("tts", provider.config.name)
-                    yield Sound(pcm=sound, words=estimated(words, len(sound)))
-                    words, sound = "", sound[:0]
-                piece = await anext(pieces, None)
+        late = asyncio.timeout(self._routes.budget_s("turn"))
+        try:
+            async with aclosing(asked) as pieces, late:
+                async for piece in pieces:
+                    if isinstance(piece, np.ndarray):
+                        sound = np.concatenate([sound, resampler.feed(piece)])
+                        late.reschedule(None)  # from the first sound on, the wire minds silences
+                    else:
+                        words += str(piece)
+                    if len(sound) >= rate * PIECE_S:
+                        trip.ledger.went("llm", provider.config.name, "a whole turn")
+                        trip.ledger.went("tts", provider.config.name)
+                        yield Sound(pcm=sound, words=estimated(words, len(sound)))
+                        words, sound = "", sound[:0]
+        except TimeoutError:
+            raise ProviderError(f"{provider.config.name} was too late") from None
         sound = np.concatenate([sound, resampler.finish()])
         if len(sound):
             yield Sound(pcm=sound, words=estimated(words, len(sound)))

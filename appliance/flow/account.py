@@ -22,6 +22,7 @@ class Account:
         self.clear()
 
     def clear(self) -> None:
+        self._ledger.pass_over()
         self.speculations = 0
         self.wasted_tokens = 0
         self.murmurs = 0

@@ -104,8 +104,11 @@ class Conversation:
         self._spawn = self._tasks.spawn
 
     @property
+    def _goes_on(self) -> bool:
+        return not self._leaving and not self.line.ended
+
+    @property
     def idle(self) -> bool:
-        """Nobody speaks and nothing is being prepared."""
         return self._turns.floor is Floor.QUIET and self._reply is None and self._talking is None
 
     async def run(self, *, greet: bool = True) -> None:
@@ -133,15 +136,13 @@ class Conversation:
 
     async def say(self, words: str) -> None:
         """Say this at once, whatever the agent was saying; a caller who is speaking is let finish, and answered first.
-
-        Returns as it begins. Raises EngineError.
-        """
+        Returns as it begins. Raises EngineError."""
         if self._turns.floor is not Floor.QUIET or (self._reply is not None and not self._playout.audible):
-            while self._turns.floor is not Floor.QUIET or self._reply is not None:  # noqa: ASYNC110 - nobody tells
+            while self._goes_on and (self._turns.floor is not Floor.QUIET or self._reply is not None):  # noqa: ASYNC110
                 await asyncio.sleep(POLL_S)
         sounds = aiter(self._desk.engines.tts.synthesise(words))
         first = await anext(sounds, None)
-        if first is None or self._leaving:
+        if first is None or not self._goes_on:
             return
         if self._reply is not None:
             self._interrupt(self._reply, cut_in=False)

@@ -23,6 +23,8 @@ class Desk:
     engines: Engines
     silero: Silero
     phrases: Phrases
+    notice: str
+    """Said after the first words of a call of ours."""
     instructions: str
     knows: Knows
     clock: Clock

@@ -27,6 +27,8 @@ HOUSE = re.compile(
     re.IGNORECASE,
 )
 OPENS = re.compile(r"\b(?:open(?:s|ing)?|hours|serv(?:es?|ed)|closed|shut)\b", re.IGNORECASE)
+PLAIN_HOURS = re.compile(rf"^\W*(?:on\s+|at\s+)?{DAYS_SAID.pattern}\W*(?:from\s+)?\d", re.IGNORECASE)
+"""A line of a table: `Mon-Fri 9-5`."""
 SERVED = re.compile(r"\bserves?\s+(?:the\s+)?([a-z]+)", re.IGNORECASE)
 AHEAD = 370
 """Days that are looked at for the next opening."""
@@ -93,12 +95,12 @@ def _subject(sentence: str) -> str | None:
 
 def _take(sentence: str, hours: Hours) -> bool:
     """Note what a sentence says of these hours; whether it said anything."""
-    closed = CLOSED.search(sentence)
-    if closed and (found := dates(sentence)):
-        hours.closed.update(found)
-        return True
+    closed, named = CLOSED.search(sentence), dates(sentence)
+    if named and not closed:
+        return False  # other hours on one day: nothing that a week could tell
+    hours.closed.update(named)
     marks: list[tuple[int, str, re.Match[str]]] = [(m.start(), "days", m) for m in DAYS_SAID.finditer(sentence)]
-    if not marks and not OPENS.search(sentence):
+    if not OPENS.search(sentence) and not PLAIN_HOURS.match(sentence):
         return False  # rooms, prices, ages
     ranges = list(RANGE.finditer(sentence))
     marks += [(m.start(), "range", m) for m in ranges]
@@ -108,7 +110,7 @@ def _take(sentence: str, hours: Hours) -> bool:
     ]
     if closed:
         marks.append((closed.start(), "closed", closed))
-    return _note(sorted(marks, key=lambda mark: mark[0]), hours)
+    return _note(sorted(marks, key=lambda mark: mark[0]), hours) or bool(named)
 
 
 def _note(marks: list[tuple[int, str, re.Match[str]]], hours: Hours) -> bool:

@@ -49,8 +49,8 @@ class Background:
         while (job := self._jobs.get()) is not None:
             try:
                 job()
-            except DeviceError as error:
+            except Exception as error:
                 self.dropped += 1
                 if time.monotonic() - self._complained_at > COMPLAIN_EVERY_S:
                     self._complained_at = time.monotonic()
-                    log.error("%s", error)
+                    log.error("%s", error, exc_info=None if isinstance(error, DeviceError) else error)

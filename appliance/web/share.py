@@ -29,6 +29,8 @@ MOST_MESSAGES = 100
 MOST_TEXT = 20_000
 MOST_SPEECH = 4096
 MOST_SOUND_S = 60.0
+MOST_FILE = 3_000_000
+"""Bytes: a minute of 16 kHz, and the form about it."""
 ROLES = ("system", "user", "assistant")
 
 
@@ -114,7 +116,7 @@ class Share:
         return response
 
     async def _transcribe(self, request: web.Request) -> web.StreamResponse:
-        form = await request.post()
+        form = await request.clone(client_max_size=MOST_FILE).post()
         file = form.get("file")
         if not isinstance(file, web.FileField):
             raise BadInput("`file` is missing: a sound file")

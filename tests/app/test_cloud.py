@@ -124,13 +124,18 @@ def test_what_makes_no_sense_is_told_all_at_once(tmp_path: Path) -> None:
     config = replace(
         Config(),
         cloud=CloudConfig(
-            providers=[one, replace(one, key_env="", llm=""), CloudProvider(name="two", kind="elevenlabs", tts="x")],
+            providers=[
+                one,
+                replace(one, key_env="", llm=""),
+                CloudProvider(name="two", kind="elevenlabs", tts="x"),
+                CloudProvider(name="three", kind="anthropic", stt="x"),
+            ],
             allow_by={"lmm": "text"},
         ),
     )
     with pytest.raises(ConfigError) as caught:
         providers(config)
-    assert len(caught.value.problems) == 5, caught.value.problems
+    assert len(caught.value.problems) == 6, caught.value.problems
 
 
 def test_keys_are_never_shown(tmp_path: Path) -> None:

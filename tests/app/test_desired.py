@@ -16,7 +16,7 @@ from appliance.app.settings import changed
 from appliance.terms.config import Config, TurnsConfig
 from appliance.terms.errors import ConfigError
 
-ALLOWED = ["turns.*", "agent.greeting", "telemetry.period", "mqtt.*", "sip.*"]
+ALLOWED = ["turns.*", "agent.*", "telemetry.*", "mqtt.*", "sip.*", "cloud.*"]
 
 
 class Device:
@@ -69,6 +69,9 @@ async def test_what_is_no_longer_wished_is_as_the_owner_wrote_it(tmp_path: Path)
         ("turns.patience", "long", "number"),
         ("mqtt.commands", ["restart"], "only be set at the device"),
         ("sip.password", "x", "only be set at the device"),
+        ("cloud.providers", [], "only be set at the device"),
+        ("agent.knowledge", "/etc/shadow", "only be set at the device"),
+        ("telemetry.text", True, "only be set at the device"),
         ("turns", 1, "does not allow"),
         ("", 1, "does not allow"),
     ],
@@ -121,6 +124,19 @@ async def test_what_the_owner_changes_goes_on_under_it(tmp_path: Path) -> None:
     owners = replace(Config(), turns=TurnsConfig(silence_s=30, patience=2))
     over = device.desired.over(owners)
     assert (over.turns.silence_s, over.turns.patience) == (30, 1.5)
+
+
+async def test_what_kept_the_device_from_starting_is_not_taken_again(tmp_path: Path) -> None:
+    device = Device(tmp_path)
+    await device.wish(1, turns__patience=1.5)
+    assert device.desired.set_aside("no such model")
+    assert not Desired(tmp_path, ALLOWED).set_aside("again"), "nothing is wished any more"
+    again = Device(tmp_path)
+    assert again.config == Config()
+    report = await again.wish(1, turns__patience=1.5)
+    assert "no such model" in report["error"]
+    assert again.config == Config()
+    assert (await again.wish(2, turns__patience=1.4))["error"] is None
 
 
 @settings(max_examples=50, deadline=None)

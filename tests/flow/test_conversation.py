@@ -143,6 +143,7 @@ async def opened(
         engines=Engines(stt=scripted, llm=scripted, tts=scripted, sense=scripted, whole=script.whole),
         silero=Silero(),
         phrases=await render_all(scripted, greeting),
+        notice="",
         instructions="You are a receptionist.",
         knows=lambda words: script.known.get(words),
         clock=LoopClock(),

@@ -59,6 +59,12 @@ def week(text: str) -> dict[str, str]:
         ("Check-in is from 3 pm, check-out until 11 am.", {}),
         ("Call before 9 in the morning. Dr. Nadir is here on Tuesdays and Thursdays.", {}),
         ("Room 12 to 14 are on the second floor.", {}),
+        ("On Sundays children aged 4 to 12 eat free.", {}),
+        (
+            "We are open on Monday from 8 to 12. On Christmas Eve we are open from 9 to 11.",
+            {"": "8:00-12:00 ? ? ? ? ? ?"},
+        ),
+        ("On Saturdays 10 to 2, closed on 24 December.", {"": "? ? ? ? ? 10:00-14:00 ?"}),
     ],
 )
 def test_what_owners_write(text: str, told: dict[str, str]) -> None:

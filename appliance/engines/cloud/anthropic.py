@@ -12,7 +12,7 @@ from appliance.terms.config import CloudProvider
 from appliance.terms.errors import ProviderError
 
 from .provider import Unable, conversation
-from .wire import Wire, events
+from .wire import Wire, code, events
 
 URL = "https://api.anthropic.com/v1"
 VERSION = {"anthropic-version": "2023-06-01"}
@@ -34,7 +34,8 @@ class Anthropic(Unable):
             "messages": conversation([m for m in messages if m.role != "system"]),
             "stream": True,
         }
-        read = wrote = 0
+        read = wrote = pieces = 0
+        finished = False
         async with (
             self.wire.post("/messages", json=body, headers=VERSION) as response,
             aclosing(events(response)) as told,
@@ -42,13 +43,18 @@ class Anthropic(Unable):
             async for event in told:
                 match event["type"]:
                     case "content_block_delta" if "text" in event["delta"]:
+                        pieces += 1
                         yield str(event["delta"]["text"])
                     case "message_start":
                         read = _read(event["message"]["usage"])
                     case "message_delta":
                         wrote = int(event["usage"]["output_tokens"])
+                    case "message_stop":
+                        finished = True
                     case "error":
-                        raise ProviderError(f"{self.config.name}: {event['error']['message']}")
+                        raise ProviderError(f"{self.config.name} broke off: {code(event['error'])}")
+        if not pieces or not finished:
+            raise ProviderError(f"{self.config.name} broke off")
         yield Usage(tokens_in=read, tokens_out=wrote)
 
 

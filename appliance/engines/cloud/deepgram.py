@@ -12,7 +12,7 @@ from appliance.terms.errors import ProviderError
 from appliance.terms.units import CAPTURE_RATE, Pcm
 
 from .provider import Unable
-from .wire import Wire, texts
+from .wire import Wire, code, texts
 
 URL = "https://api.deepgram.com/v1"
 PIECE = CAPTURE_RATE // 5
@@ -46,7 +46,7 @@ class Deepgram(Unable):
                 elif event["type"] == "Metadata":
                     break
                 elif event["type"] == "Error":
-                    raise ProviderError(f"{self.config.name}: {event.get('description')}")
+                    raise ProviderError(f"{self.config.name} broke off: {code(event)}")
             else:
                 if socket.close_code not in (1000, None):
                     raise ProviderError(f"{self.config.name} closed the connection: {socket.close_code}")

@@ -17,11 +17,12 @@ import numpy as np
 from appliance.engines.contracts import Message
 from appliance.engines.purse import Usage
 from appliance.terms.config import CloudProvider
+from appliance.terms.errors import ProviderError
 from appliance.terms.units import CAPTURE_RATE, Pcm
 
 from . import realtime
 from .provider import Unable, conversation, read
-from .wire import Wire, events
+from .wire import Wire, code, events
 
 URL = "https://api.openai.com/v1"
 RATE = 24_000
@@ -45,14 +46,19 @@ class OpenAi(Unable):
             "stream_options": {"include_usage": True},
             self._longest: max_tokens,
         }
-        used, pieces = None, 0
+        used, pieces, finished = None, 0, ""
         async with self.wire.post("/chat/completions", json=body) as response, aclosing(events(response)) as told:
             async for event in told:
+                if "error" in event:
+                    raise ProviderError(f"{self.config.name} broke off: {code(event['error'])}")
                 for choice in event.get("choices", [])[:1]:
+                    finished = choice.get("finish_reason") or finished
                     if text := choice.get("delta", {}).get("content"):
                         pieces += 1
                         yield str(text)
                 used = event.get("usage") or used
+            if not pieces or not finished or finished == "error":
+                raise ProviderError(f"{self.config.name} broke off: {finished or 'without an end'}")
             if used:
                 yield Usage(tokens_in=int(used["prompt_tokens"]), tokens_out=int(used["completion_tokens"]))
             else:

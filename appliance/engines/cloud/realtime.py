@@ -22,7 +22,7 @@ from appliance.terms.config import CloudProvider
 from appliance.terms.errors import ProviderError
 from appliance.terms.units import CAPTURE_RATE, Pcm
 
-from .wire import Wire, texts
+from .wire import Wire, code, texts
 
 RATE = 24_000
 FORMAT = {"type": "audio/pcm", "rate": RATE}
@@ -42,7 +42,7 @@ async def respond(
                 case "response.output_audio_transcript.delta":
                     yield str(event["delta"])
                 case "error":
-                    raise ProviderError(f"{config.name}: {event['error'].get('code') or event['error']['type']}")
+                    raise ProviderError(f"{config.name} broke off: {code(event['error'])}")
                 case "response.done":
                     yield _used(config, event["response"])
                     return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
@@ -20,11 +21,11 @@ CONNECT_S = 1.5
 """A provider that cannot be reached by then is not there."""
 SILENT_S = 5.0
 """Nothing for so long in the middle of an answer."""
+WS_TIMEOUT = aiohttp.ClientWSTimeout(ws_receive=SILENT_S, ws_close=0.2)
 MAX_LINE = 200_000
 MAX_MESSAGE = 2_000_000
 KEY_MODE = 0o077
-TELLING = (401, 403, 404, 429)
-"""Refusals that say something of the key, the model or the limits; others may repeat what a caller said."""
+CODE = re.compile(r"[\w.-]{1,60}")
 
 
 class Wire:
@@ -50,7 +51,7 @@ class Wire:
                 self._url + path, headers={**self._headers, **(headers or {})}, ssl=self._ssl, **body
             ) as response:
                 if response.status >= 400:
-                    raise self._refused(response.status, await response.content.read(500))
+                    raise self._refused(response.status, await response.content.read(5000))
                 yield response
 
     @contextlib.asynccontextmanager
@@ -58,7 +59,7 @@ class Wire:
         """A WebSocket. Raises ProviderError."""
         with self._told():
             async with self._open().ws_connect(
-                self._url + path, headers=self._headers, ssl=self._ssl, max_msg_size=MAX_MESSAGE
+                self._url + path, headers=self._headers, ssl=self._ssl, max_msg_size=MAX_MESSAGE, timeout=WS_TIMEOUT
             ) as socket:
                 yield socket
 
@@ -85,11 +86,20 @@ class Wire:
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
             raise ProviderError(f"{self._name}: {str(error) or type(error).__name__}") from error
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            raise ProviderError(f"{self._name} answered what nobody understands: {error!r}") from error
+            raise ProviderError(f"{self._name} answered what nobody understands: {type(error).__name__}") from error
 
     def _refused(self, status: int, text: bytes) -> ProviderError:
-        said = text.decode("utf-8", "replace").strip()[:200] if status in TELLING else ""
-        return ProviderError(f"{self._name} refuses: {status} {said}".strip(), unreachable=status in (401, 403, 404))
+        try:
+            said = code(json.loads(text)["error"])
+        except (ValueError, KeyError, TypeError):
+            said = ""
+        return ProviderError(f"{self._name} refuses: {status} {said}".strip(), unreachable=status in (401, 404))
+
+
+def code(error: Any) -> str:
+    """What kind of error a provider says it is, where that is one word: its sentences may repeat a caller's."""
+    words = [str(error.get(key) or "") for key in ("code", "type")] if isinstance(error, dict) else []
+    return next((word for word in words if CODE.fullmatch(word)), "")
 
 
 async def events(response: Any) -> AsyncGenerator[dict[str, Any], None]:
@@ -102,7 +112,7 @@ async def events(response: Any) -> AsyncGenerator[dict[str, Any], None]:
             return
         found = json.loads(data)
         if not isinstance(found, dict):
-            raise ValueError(data[:100])
+            raise ValueError("no object")
         yield found
 
 

@@ -89,7 +89,7 @@ async def test_an_error_in_the_middle_of_anthropics_stream() -> None:
 
     async with serving(messages=answer) as url:
         provider = Anthropic(config(url, kind="anthropic", llm="x"))
-        with pytest.raises(ProviderError, match="Overloaded"):
+        with pytest.raises(ProviderError, match="overloaded_error"):
             await all_of(provider, provider.generate(TALK, max_tokens=8))
         await provider.wire.close()
 
@@ -244,6 +244,10 @@ async def test_what_goes_wrong_in_a_whole_turn_is_the_providers_error(event: dic
         (404, b"no such model", True),
         (429, b"slow down", False),
         (500, b"", False),
+        (403, b'{"error": {"message": "flagged: my name is Anna", "code": 403}}', False),
+        (200, b'data: {"error": {"message": "my name is Anna", "code": "overloaded"}}\n\ndata: [DONE]\n\n', False),
+        (200, b"data: [DONE]\n\n", False),
+        (200, b'data: {"choices": [{"delta": {"content": "We"}, "finish_reason": null}]}\n\n', False),
         (200, b"data: {rubbish\n\n", False),
         (200, b"data: [1]\n\n", False),
         (200, b'data: {"choices": [{"delta": null}]}\n\n', False),
@@ -263,6 +267,7 @@ async def test_refusals_and_nonsense_are_errors_of_the_provider(status: int, bod
         await provider.wire.close()
     assert caught.value.unreachable == unreachable
     assert KEY not in str(caught.value)
+    assert "Anna" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "http://nowhere.invalid/v1", "https://127.0.0.1:9/v1"])
