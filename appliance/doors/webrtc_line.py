@@ -39,6 +39,8 @@ CONNECT_WITHIN_S = 10.0
 SILENT_S = 15.0
 """Not one packet for so long: the caller is gone. ICE would notice only after 30 s."""
 FAREWELL_S = 0.5
+CLOSE_WITHIN_S = 3.0
+"""aiortc waits for its own tasks' ends, for ever where they were cancelled before."""
 NETWORK_EVERY_S = 2.0
 
 
@@ -138,7 +140,11 @@ class WebrtcLine:
             async with asyncio.timeout(FAREWELL_S):
                 while self._channel is not None and self._channel.bufferedAmount:  # noqa: ASYNC110
                     await asyncio.sleep(FRAME_MS / 1000)
-        await self._peer.close()
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await self._peer.close()
+        except TimeoutError:
+            log.warning("call %s: its connection did not close within %g s", self.call, CLOSE_WITHIN_S)
 
     async def _await_end(self) -> None:
         """Until the caller's track ends: of what is heard it tells nothing."""
