@@ -49,7 +49,7 @@ class Background:
         while (job := self._jobs.get()) is not None:
             try:
                 job()
-            except Exception as error:
+            except Exception as error:  # a thread's boundary: one job's bug must not end all that follow
                 self.dropped += 1
                 if time.monotonic() - self._complained_at > COMPLAIN_EVERY_S:
                     self._complained_at = time.monotonic()
