@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -184,19 +185,21 @@ class Daemon:
         await self._calls.drain()
 
     async def stop(self) -> None:
-        await self._door.close()
-        if self._phone is not None:
-            await self._phone.close()
-        await self._calls.close()
-        await self._web.stop()
-        await self._room.stop()
-        if self._cloud is not None:
-            await self._cloud.stop()
-        if self._telemetry is not None:
-            await self._telemetry.stop()
-        if self._tracing is not None:
-            await asyncio.to_thread(self._tracing.stop)
-        await asyncio.to_thread(self._records.stop)
+        """Undo `start`, all of it, whatever one of its parts raises: what outlived it would hold the process."""
+        async with AsyncExitStack() as last_first:
+            last_first.push_async_callback(asyncio.to_thread, self._records.stop)
+            if self._tracing is not None:
+                last_first.push_async_callback(asyncio.to_thread, self._tracing.stop)
+            if self._telemetry is not None:
+                last_first.push_async_callback(self._telemetry.stop)
+            if self._cloud is not None:
+                last_first.push_async_callback(self._cloud.stop)
+            last_first.push_async_callback(self._room.stop)
+            last_first.push_async_callback(self._web.stop)
+            last_first.push_async_callback(self._calls.close)
+            if self._phone is not None:
+                last_first.push_async_callback(self._phone.close)
+            last_first.push_async_callback(self._door.close)
 
     def _about(self) -> dict[str, Any]:
         """How the device stands, as far as no event tells it."""

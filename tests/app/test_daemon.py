@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,12 @@ import aiohttp
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
+from appliance.app.daemon import Daemon
 from appliance.bench.caller import Caller
 from appliance.bench.device import Device, running
 from appliance.bench.utterances import Utterance
+from appliance.doors.webrtc import WebrtcDoor
+from appliance.terms.config import Config, HttpConfig
 
 pytestmark = pytest.mark.model
 
@@ -43,6 +47,11 @@ async def until_free(http: aiohttp.ClientSession, device: Device) -> None:
 
 def alive(*pids: int) -> bool:
     return any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def children(pid: int) -> list[int]:
+    lists = [tasks.read_text().split() for tasks in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for of_one in lists for child in of_one]
 
 
 async def audio_offer(*, video: bool = False) -> dict[str, str]:
@@ -302,6 +311,25 @@ async def test_it_stops_with_its_workers_and_frees_its_port() -> None:
         workers = device.workers()
         assert workers.keys() == {"stt", "llm", "tts", "sense"}
     assert not alive(device.pid, *workers.values())
+
+
+async def test_a_part_that_does_not_stop_keeps_nothing_else_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first that is asked to stop raises: the workers, the port and the disk's threads are given back even so."""
+
+    async def refuse(door: WebrtcDoor) -> None:
+        raise RuntimeError("a bug of ours")
+
+    daemon = Daemon(Config(http=HttpConfig(port=0)), tmp_path, lambda event: None)
+    await daemon.start()
+    workers = children(os.getpid())
+    monkeypatch.setattr(WebrtcDoor, "close", refuse)
+    with pytest.raises(RuntimeError, match="a bug of ours"):
+        await daemon.stop()
+    assert len(workers) >= 4
+    assert not alive(*workers)
+    assert "disk" not in {thread.name for thread in threading.enumerate()}
 
 
 async def test_workers_die_with_a_killed_parent() -> None:
