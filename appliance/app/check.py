@@ -23,7 +23,7 @@ from . import settings
 from .cloud import probe as probe_provider
 from .cloud import providers
 from .desk import role
-from .engines import SENSE_MODEL, models_dir, weights
+from .engines import MEANING_MODEL, TURN_MODEL, models_dir, weights
 from .phone import check_phone
 from .telemetry import device
 
@@ -48,8 +48,8 @@ def check(path: Path | None, environ: Mapping[str, str], *, cloud: bool = False)
     except ConfigError as error:
         return [Line(what="configuration", good=False, found=problem, mend=error.mend) for problem in error.problems]
     lines = [Line(what="configuration", good=True, found=str(path or "defaults"))]
-    patterns = ("model.bin", "*.gguf", "*.onnx", "*.onnx")
-    wanted = (config.stt.model, config.llm.model, config.tts.voice, SENSE_MODEL)
+    patterns = ("model.bin", "*.gguf", "*.onnx", "*.onnx", "*.onnx")
+    wanted = (config.stt.model, config.llm.model, config.tts.voice, TURN_MODEL, MEANING_MODEL)
     lines += [_model(config, name, pattern) for name, pattern in zip(wanted, patterns, strict=True)]
     lines += [_knowledge(config), _port(config), _disk(config), _pages()]
     return [*lines, *_ice(config), *_phone(config), *_broker(config), *_cloud(config, asked=cloud)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +14,9 @@ from appliance.flow.desk import Desk
 from appliance.flow.pace import Pace
 from appliance.flow.phrases import render_all
 from appliance.flow.vad import Silero
-from appliance.knowledge import facts
-from appliance.knowledge.hours import Hours
-from appliance.knowledge.when import answer
+from appliance.knowledge import facts, index, intents
+from appliance.knowledge.clerk import Clerk
+from appliance.knowledge.facts import Facts
 from appliance.terms.clock import Clock
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError
@@ -32,7 +33,7 @@ class Role:
     greeting: str
     notice: str
     """That something may be computed elsewhere; it is part of the greeting."""
-    hours: list[Hours]
+    facts: Facts
 
 
 def role(config: Config) -> Role:
@@ -53,7 +54,7 @@ def role(config: Config) -> Role:
         instructions=f"{manner}\n\nThe facts:\n\n{known.text}",
         greeting=greeting,
         notice=notice,
-        hours=known.hours,
+        facts=known,
     )
 
 
@@ -67,10 +68,10 @@ def roles(config: Config) -> dict[str, Role]:
     """By the desk's name: the usual one, "", and one for each account of the phone that has a persona, knowledge or
     greeting of its own. Raises ConfigError naming what cannot be read, and whose it is."""
     found = {"": role(config)}
-    for index, account in enumerate(config.sip.accounts):
+    for number, account in enumerate(config.sip.accounts):
         own = {key: value for key in ("persona", "knowledge", "greeting") if (value := getattr(account, key))}
         if own:
-            name = account_name(config.sip, index)
+            name = account_name(config.sip, number)
             try:
                 found[name] = role(replace(config, agent=replace(config.agent, **own)))
             except ConfigError as error:
@@ -86,13 +87,21 @@ async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock) -
         notice=who.notice,
         phrases=await render_all(engines.tts, who.greeting),
         instructions=who.instructions,
-        knows=lambda words: answer(words, who.hours, datetime.now()),  # by the wall clock where the device stands
+        find=(await open_clerk(who.facts, engines, datetime.now)).find,  # by the wall clock where the device stands
         clock=clock,
         pace=pace(config),
         patience=config.turns.patience,
         max_pause_s=config.turns.max_pause_ms / 1000,
         silence_s=config.turns.silence_s,
     )
+
+
+async def open_clerk(known: Facts, engines: Engines, now: Callable[[], datetime]) -> Clerk:
+    """Raises EngineError."""
+    reader = engines.reader
+    assert reader is not None, "a device has one"
+    read = index.Index(await index.entries(reader, known.passages))
+    return Clerk(known.hours, now, reader, read, await intents.read(reader))
 
 
 def pace(config: Config) -> Pace:

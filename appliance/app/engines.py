@@ -7,7 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from appliance.engines.contracts import Engines
-from appliance.engines.local.proxy import LocalLanguageModel, LocalRecogniser, LocalSynthesiser, LocalTurnDetector
+from appliance.engines.local.proxy import (
+    LocalLanguageModel,
+    LocalReader,
+    LocalRecogniser,
+    LocalSynthesiser,
+    LocalTurnDetector,
+)
 from appliance.models.manifest import default_models_dir
 from appliance.models.manifest import load as load_manifest
 from appliance.models.store import Store
@@ -20,7 +26,8 @@ from .tuning import MEASURED, Tuning
 
 Emit = Callable[[EngineChanged], None]
 
-SENSE_MODEL = "smart-turn-v3.2"
+TURN_MODEL = "smart-turn-v3.2"
+MEANING_MODEL = "all-minilm-l6-v2"
 LOCAL = "appliance.engines.local"
 SPARE_SEQUENCES = 1
 LLM_NICE = 4
@@ -46,8 +53,12 @@ class EngineRoom:
         self.tts = tts_worker(config, tuning, emit)
         self.sense = Worker(
             "sense",
-            f"{LOCAL}.smartturn:SmartTurn",
-            {"model": str(weights(config, SENSE_MODEL, "*.onnx"))},
+            f"{LOCAL}.sense:Sense",
+            {
+                "turn": str(weights(config, TURN_MODEL, "*.onnx")),
+                "meaning": str(weights(config, MEANING_MODEL, "*.onnx")),
+                "tokenizer": str(weights(config, MEANING_MODEL, "tokenizer.json")),
+            },
             emit=emit,
         )
         self.engines = Engines(
@@ -55,6 +66,7 @@ class EngineRoom:
             llm=LocalLanguageModel(self.llm),
             tts=LocalSynthesiser(self.tts),
             sense=LocalTurnDetector(self.sense),
+            reader=LocalReader(self.sense),
         )
 
     @property
@@ -120,7 +132,7 @@ def tts_worker(config: Config, tuning: Tuning, emit: Emit) -> Worker:
 
 def names(config: Config) -> list[str]:
     """The models of the manifest that this configuration uses; the owner's own, given by path, are not among them."""
-    wanted = (config.stt.model, config.llm.model, config.tts.voice, SENSE_MODEL)
+    wanted = (config.stt.model, config.llm.model, config.tts.voice, TURN_MODEL, MEANING_MODEL)
     return [name for name in wanted if not is_path(name)]
 
 

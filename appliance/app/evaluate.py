@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,20 @@ from appliance.bench.business import KINDS, Business, Question
 from appliance.dsp import soundfile
 from appliance.engines.contracts import Engines
 from appliance.flow.agent import Agent, Memory
-from appliance.knowledge.when import answer
 from appliance.terms.config import Config
 
-from .desk import role
+from .desk import open_clerk, role
 from .engines import EngineRoom
 
 READY_WITHIN_S = 120.0
 MOST_TOKENS = 80
+
+
+@dataclass(slots=True)
+class Asked:
+    """When the question is asked that is asked now."""
+
+    at: datetime
 
 
 async def evaluate(
@@ -34,15 +40,11 @@ async def evaluate(
     rows: list[dict[str, Any]] = []
     try:
         await room.start(READY_WITHIN_S)
+        clock = Asked(datetime.now())
+        clerk = await open_clerk(who.facts, room.engines, lambda: clock.at)
         for number, question in enumerate(business.questions):
-            asked_at = question.now or datetime.now()
-            agent = Agent(
-                room.engines.llm,
-                f"eval-{number}",
-                who.instructions,
-                Memory(),
-                lambda words, asked_at=asked_at: answer(words, who.hours, asked_at),  # type: ignore[misc]
-            )
+            clock.at = question.now or datetime.now()
+            agent = Agent(room.engines.llm, f"eval-{number}", who.instructions, Memory(), clerk.find)
             reply = await _reply(agent, question, room.engines)
             row = {
                 "kind": question.kind,

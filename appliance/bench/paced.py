@@ -100,6 +100,11 @@ class PacedEngines:
     async def prefill(self, call: str, messages: Sequence[Message], *, ended: bool = True) -> None:
         await self._elsewhere.do(self._engines.llm.prefill(call, messages, ended=ended))
 
+    async def weigh(self, call: str, messages: Sequence[Message]) -> float | None:
+        likely = await self._elsewhere.do(self._engines.llm.weigh(call, messages))
+        await asyncio.sleep(self._speeds.first_token)
+        return likely
+
     async def forget(self, call: str) -> None:
         await self._elsewhere.do(self._engines.llm.forget(call))
 

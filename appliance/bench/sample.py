@@ -12,6 +12,7 @@ TURN = TurnEnded(
     spoke_ts="2026-01-31T12:00:00.000Z",
     transcript="Where can I park my car?",
     reply="In the yard behind the building.",
+    source=None,
     interrupted=False,
     e2a_ms=400.0,
     endpoint_ms=300.0,

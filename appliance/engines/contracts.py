@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from appliance.terms.meaning import Reader
 from appliance.terms.units import Pcm
 
 from .ledger import Ledger
@@ -44,6 +45,8 @@ class Token:
     text: str
     ends: float | None = None
     """With the first: how likely, 0 to 1, the message that is answered ends where it does; None where nobody knows."""
+    source: str = ""
+    """Where it was written down, if it is no model's."""
 
 
 class LanguageModel(Protocol):
@@ -58,6 +61,9 @@ class LanguageModel(Protocol):
 
     async def prefill(self, call: str, messages: Sequence[Message], *, ended: bool = True) -> None:
         """Read the conversation ahead of the request that will need it; not `ended`: its last message may grow yet."""
+
+    async def weigh(self, call: str, messages: Sequence[Message]) -> float | None:
+        """How likely, 0 to 1, the last message ends where it does; None where nobody can tell."""
 
     async def forget(self, call: str) -> None:
         """The call is over: free its cache."""
@@ -105,6 +111,7 @@ class Engines:
     llm: LanguageModel
     tts: Synthesiser
     sense: TurnDetector
+    reader: Reader | None = None
     whole: WholeTurn | None = None
     ledger: Ledger = field(default_factory=Ledger)
     """Where each of them was, in this turn."""

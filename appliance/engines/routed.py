@@ -147,6 +147,9 @@ class RoutedLanguageModel:
     async def prefill(self, call: str, messages: Sequence[Message], *, ended: bool = True) -> None:
         await self._routes.local.llm.prefill(call, messages, ended=ended)
 
+    async def weigh(self, call: str, messages: Sequence[Message]) -> float | None:
+        return await self._routes.local.llm.weigh(call, messages)
+
     async def forget(self, call: str) -> None:
         await self._routes.local.llm.forget(call)
 

@@ -41,6 +41,7 @@ class Account:
             spoke_ts=rfc3339(utc - timedelta(seconds=now - timeline.spoke_until)),
             transcript=reply.transcript or "",
             reply=heard,
+            source=reply.source or None,
             interrupted=interrupted,
             **timeline.parts(),
             filler_ms=timeline.since(timeline.filler) if timeline.filler is not None else None,

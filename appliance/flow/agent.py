@@ -1,23 +1,31 @@
-"""Who answers: the instructions, this call's history, and the language model's words."""
+"""Who answers: what is known, else the language model; and this call's history."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from appliance.engines.contracts import LanguageModel, Message, Token
+from appliance.knowledge.clerk import Answer
+from appliance.terms.errors import EngineError
 
-from .desk import Knows
+from .desk import Find
 from .wording import asks_to_wait
 
 WAITING = "Of course, take your time."
 MORE_MAY_COME = re.compile(r"\b(?:open|close[sd]?|hours)\W*$", re.IGNORECASE)
 """"Are you open" may go on: "… on Saturday?"."""
+WEIGHED_WITHIN_S = 0.3
 MOST_TURNS = 12
 KEPT_TURNS = 6
 """History is cut from 12 turns to 6 at once, so that the re-reading it costs comes seldom."""
+
+
+async def nothing(words: str, earlier: str) -> None:
+    """Who knows nothing leaves it all to the language model."""
 
 
 @dataclass(slots=True)
@@ -32,11 +40,9 @@ class Memory:
 class Agent:
     """Who answers one call. A reply that is only being prepared leaves no trace; `settle` makes it history."""
 
-    def __init__(
-        self, llm: LanguageModel, call: str, instructions: str, memory: Memory, knows: Knows = lambda words: None
-    ) -> None:
+    def __init__(self, llm: LanguageModel, call: str, instructions: str, memory: Memory, find: Find = nothing) -> None:
         self._llm = llm
-        self._knows = knows
+        self._find = find
         self._call = call
         self._instructions = Message("system", instructions)
         self._history = memory.history
@@ -51,8 +57,9 @@ class Agent:
         if asks_to_wait(words):
             yield Token(WAITING, ends=1.0)
             return
-        if (answer := self._knows(words)) is not None:
-            yield Token(answer.removeprefix(said), ends=None if MORE_MAY_COME.search(words) else 1.0)
+        if (answer := await self._find(words, self._asked_before())) is not None:
+            ends = await self._ends(words, answer)
+            yield Token(answer.text.removeprefix(said).lstrip(), ends=ends, source=answer.source)
             return
         messages = [*self.conversation, Message("user", plain(words))]
         if said:
@@ -61,6 +68,19 @@ class Agent:
         async with aclosing(tokens):
             async for token in tokens:
                 yield token
+
+    def _asked_before(self) -> str:
+        return next((message.text for message in reversed(self._history) if message.role == "user"), "")
+
+    async def _ends(self, words: str, answer: Answer) -> float | None:
+        """How likely the caller has finished; None where nobody can tell soon, which keeps nobody from an answer."""
+        if answer.computed:
+            return None if MORE_MAY_COME.search(words) else 1.0
+        try:
+            async with asyncio.timeout(WEIGHED_WITHIN_S):
+                return await self._llm.weigh(self._call, [*self.conversation, Message("user", plain(words))])
+        except (EngineError, TimeoutError):
+            return None
 
     async def hear(self, words: str) -> None:
         """Let the model read what the caller is still saying. Raises EngineError."""

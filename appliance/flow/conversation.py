@@ -83,7 +83,7 @@ class Conversation:
         self._clock = desk.clock
         self._telling = telling = Telling(line, emit)
         self._emit, self._show = telling.tell, telling.show
-        self._agent = Agent(desk.engines.llm, line.call, desk.instructions, self.memory, desk.knows)
+        self._agent = Agent(desk.engines.llm, line.call, desk.instructions, self.memory, desk.find)
         self._vad = VoiceDetector(desk.silero)
         self._turns = TurnTaking(desk.patience, max_pause_s=desk.max_pause_s, max_turn_s=MAX_TURN_S)
         self._capture = Capture(MAX_TURN_S)

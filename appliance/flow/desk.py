@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from appliance.engines.contracts import Engines
+from appliance.knowledge.clerk import Answer
 from appliance.terms.clock import Clock
 
 from .pace import Pace
 from .phrases import Phrases
 from .vad import Silero
 
-Knows = Callable[[str], str | None]
-"""The answer to what a caller asks, where that can be computed; the language model is asked everything else."""
+Find = Callable[[str, str], Awaitable[Answer | None]]
+"""What is known of what a caller asks; what they asked before helps to understand it. None: the language model answers.
+It raises nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,7 @@ class Desk:
     notice: str
     """Said after the first words of a call of ours."""
     instructions: str
-    knows: Knows
+    find: Find
     clock: Clock
     pace: Pace
     patience: float

@@ -65,7 +65,9 @@ class Reply:
         self.ends: float | None = None
         """How likely the language model thinks that the transcript is whole."""
         self.text = ""
-        """What the language model has said so far."""
+        """What it has said so far."""
+        self.source = ""
+        """Where the owner wrote that."""
         self.tokens = 0
         self.llm_s = 0.0
         """How long the language model was waited for, after its first token."""
@@ -223,6 +225,7 @@ class Reply:
                     await self._weigh(token.ends)
                 self.tokens += 1
                 self.text += token.text
+                self.source = self.source or token.source
                 for clause in self._chunker.feed(token.text):
                     await self._put(clause)
                 asked = self._clock.now()

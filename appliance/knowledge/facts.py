@@ -1,4 +1,4 @@
-"""The owner's facts: a text file, or a folder of them, read whole."""
+"""What the owner wrote: a file, or a folder of them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.terms.errors import ConfigError
+from appliance.terms.errors import ConfigError, DocumentError
 
-from . import hours
+from . import documents, hours, passages
+from .documents import SUFFIXES, Document
 from .hours import Hours
+from .passages import Passage
 
-SUFFIXES = (".md", ".txt")
-MAX_BYTES = 64 * 1024
+KEY = "agent.knowledge"
+MOST_FILES = 500
+MOST_PASSAGES = 5000
+PROMPT_LETTERS = 8000
+"""About 2,000 tokens: so much the language model is told whole; of more, it is told nothing."""
 HEADING = re.compile(r"^#+\s*(.+?)\s*$", re.MULTILINE)
 
 
@@ -21,21 +26,60 @@ class Facts:
     business: str
     """The first heading, else the file's name."""
     text: str
-    hours: list[Hours]
+    """As it was written; empty where that is too long to be read to a language model."""
+    hours: tuple[Hours, ...]
     """When it is open, and its parts, as far as that was written down."""
+    passages: tuple[Passage, ...]
+    problems: tuple[DocumentError, ...] = ()
+    """Files of a folder that cannot be used; the others are."""
 
 
 def load(path: Path) -> Facts:
-    """Raises ConfigError naming what cannot be read, or what is too much to hold in a prompt."""
-    files = sorted(f for f in path.rglob("*") if f.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
-    if not files:
-        raise ConfigError([f"agent.knowledge: there is no .md or .txt file in {path}"])
-    texts = [read_text(file, "agent.knowledge") for file in files]
-    text = "\n\n".join(texts).strip()
-    if len(text.encode()) > MAX_BYTES:
-        raise ConfigError([f"agent.knowledge: {path} holds more than {MAX_BYTES // 1024} kB"])
+    """Raises ConfigError where nothing can be read, or where it is too much."""
+    read, problems = _documents(path)
+    text = "\n\n".join(document.text for document in read).strip()
+    cut = tuple(passage for document in read for passage in _passages(document))
+    if len(cut) > MOST_PASSAGES:
+        raise ConfigError([f"{KEY}: {path} holds {len(cut)} facts, more than {MOST_PASSAGES}"])
     heading = HEADING.search(text)
-    return Facts(business=heading[1] if heading else path.stem, text=text, hours=hours.read(text))
+    return Facts(
+        business=heading[1] if heading else path.stem,
+        text=text if len(text) <= PROMPT_LETTERS else "",
+        hours=tuple(hours.read(text)),
+        passages=cut,
+        problems=tuple(problems),
+    )
+
+
+def files(path: Path) -> list[Path]:
+    """Those that are read, in the order of their names: of a folder, what lies in it and below, but nothing hidden."""
+    if not path.is_dir():
+        return [path]
+    below = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    return sorted(file for file in below if not any(part.startswith(".") for part in file.relative_to(path).parts))
+
+
+def _documents(path: Path) -> tuple[list[Document], list[DocumentError]]:
+    names = files(path)
+    if not names or len(names) > MOST_FILES:
+        count = f"more than {MOST_FILES} files" if names else f"no file ({', '.join(SUFFIXES)})"
+        raise ConfigError([f"{KEY}: there is {count} in {path}"])
+    read: list[Document] = []
+    problems: list[DocumentError] = []
+    for name in names:
+        try:
+            read.append(documents.read(name))
+        except DocumentError as error:
+            problems.append(error)
+    if not read:
+        raise ConfigError([f"{KEY}: {problem}" for problem in problems], mend=problems[0].mend)
+    return read, problems
+
+
+def _passages(document: Document) -> list[Passage]:
+    if document.kind == "table":
+        return passages.rows(document.text, document.name)
+    return passages.cut(document.text, document.name)
 
 
 def read_text(path: Path, key: str) -> str:

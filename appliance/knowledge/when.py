@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
 from .calendar import (
@@ -53,7 +54,7 @@ OF_A_PART = frozenset(("have", "serve", "serves", "served", "serving", "eat", "u
 MEALS = frozenset(("breakfast", "brunch", "lunch", "dinner", "supper"))
 
 
-def answer(question: str, known: list[Hours], now: datetime) -> str | None:
+def answer(question: str, known: Sequence[Hours], now: datetime) -> str | None:
     """The answer to a question about hours, or None where it is none, or nobody wrote them down."""
     words = set(re.findall(r"[a-z']+", question.lower().replace("’", "'")))
     hours = _meant(words, known)
@@ -76,7 +77,7 @@ def answer(question: str, known: list[Hours], now: datetime) -> str | None:
     return " ".join(told).strip()
 
 
-def _meant(words: set[str], known: list[Hours]) -> Hours | None:
+def _meant(words: set[str], known: Sequence[Hours]) -> Hours | None:
     """Whose hours are asked for."""
     for hours in known:
         if hours.subject and words & hours.about:

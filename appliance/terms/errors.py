@@ -3,6 +3,7 @@
     FrontdeskError
     ├── OwnerError          the owner's configuration, models, disk or devices
     │   ├── ConfigError     a value or key of frontdesk.toml (carries every problem found)
+    │   ├── DocumentError   a file of the owner's knowledge cannot be read
     │   ├── ModelError      a model file is missing, damaged or cannot be fetched
     │   └── DeviceError     a port, disk or sound device cannot be used
     ├── CallerError         what the caller sent cannot be used
@@ -40,6 +41,10 @@ class ConfigError(OwnerError):
     def __init__(self, problems: list[str], *, mend: str = "") -> None:
         super().__init__("\n".join(problems), mend=mend)
         self.problems = problems
+
+
+class DocumentError(OwnerError):
+    """A file of the owner's knowledge cannot be read."""
 
 
 class ModelError(OwnerError):

@@ -250,6 +250,8 @@ class TurnEnded:
     """When the caller's last speech frame came: the zero of its times."""
     transcript: str | None
     reply: str | None
+    source: str | None
+    """Where the owner wrote what was replied, `prices.md:12`; null where it was computed, or the language model's."""
     interrupted: bool
     e2a_ms: float | None
     endpoint_ms: float | None

@@ -25,7 +25,8 @@ def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Index]:
         monkeypatch.setattr(manifest, "INSTALLED", written(tmp_path / "manifest.toml", ears, voice))
         for key, value in {"STT__MODEL": "ears", "TTS__VOICE": "voice", "LLM__MODEL": "/own/model.gguf"}.items():
             monkeypatch.setenv(f"FRONTDESK_{key}", value)
-        monkeypatch.setattr(engines, "SENSE_MODEL", "/own/sense.onnx")
+        for own in ("TURN_MODEL", "MEANING_MODEL"):
+            monkeypatch.setattr(engines, own, "/own/sense.onnx")
         yield index
 
 

@@ -63,6 +63,9 @@ class Desk:
 
     async def prefill(self, call: str, messages: Sequence[Message], *, ended: bool = True) -> None: ...
 
+    async def weigh(self, call: str, messages: Sequence[Message]) -> float | None:
+        return 0.9
+
     async def forget(self, call: str) -> None: ...
 
     async def synthesise(self, text: str) -> AsyncGenerator[Sound, None]:

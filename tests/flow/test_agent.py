@@ -24,6 +24,10 @@ class Echo:
         self.seen.append(list(messages))
         self.ended = ended
 
+    async def weigh(self, call: str, messages: Sequence[Message]) -> float | None:
+        self.seen.append(list(messages))
+        return 0.5
+
     async def forget(self, call: str) -> None:
         self.seen.append([])
 

@@ -20,6 +20,7 @@ from appliance.flow.desk import Desk
 from appliance.flow.pace import Pace
 from appliance.flow.phrases import BACK, FAREWELL, GOODBYE, STILL_THERE, render_all
 from appliance.flow.vad import Silero
+from appliance.knowledge.clerk import Answer
 from appliance.terms.errors import EngineDown
 from appliance.terms.events import (
     CallEnded,
@@ -61,13 +62,17 @@ class Script:
     gone_s: float = 0.0
     whole: WholeTurn | None = None
     """Who answers speech with speech."""
-    known: dict[str, str] = field(default_factory=dict)
+    known: dict[str, Answer] = field(default_factory=dict)
     """Answers that need no language model."""
+    weighs: bool = True
     partials: int = 0
     listened: list[list[Message]] = field(default_factory=list)
     heard_s: list[float] = field(default_factory=list)
     asked: list[list[Message]] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+
+    async def find(self, words: str, earlier: str) -> Answer | None:
+        return self.known.get(words)
 
 
 class ScriptedEngines:
@@ -108,6 +113,12 @@ class ScriptedEngines:
         if not ended:
             self.script.listened.append(list(messages))
 
+    async def weigh(self, call: str, messages: Sequence[Message]) -> float | None:
+        await asyncio.sleep(self.script.llm_s)
+        if not self.script.weighs:
+            raise EngineDown("llm died")
+        return self.script.ends
+
     async def forget(self, call: str) -> None:
         self.script.forgotten.append(call)
 
@@ -145,7 +156,7 @@ async def opened(
         phrases=await render_all(scripted, greeting),
         notice="",
         instructions="You are a receptionist.",
-        knows=lambda words: script.known.get(words),
+        find=script.find,
         clock=LoopClock(),
         pace=Pace(speculate=speculate, max_tokens=80),
         patience=1.0,
@@ -217,11 +228,20 @@ def test_a_question_is_answered_and_its_time_accounted_for(question: Pcm) -> Non
 
 
 def test_what_can_be_computed_needs_no_language_model(question: Pcm) -> None:
-    script = Script(words="Are you open now?", known={"Are you open now?": "Yes, we are open now, until 6 pm."})
+    now = Answer(text="Yes, we are open now, until 6 pm.", computed=True)
+    script = Script(words="Are you open now?", known={"Are you open now?": now})
     (turn,) = turns(held(script, question))
     assert turn.reply == "Yes, we are open now, until 6 pm."
     assert script.asked == []
     assert (turn.e2a_ms or 999) < 700
+
+
+def test_what_the_owner_wrote_is_said_even_while_the_language_model_is_down(question: Pcm) -> None:
+    written = Answer(text="A check-up costs 45 pounds.", source="prices.md:3")
+    script = Script(words="What is a check-up?", known={"What is a check-up?": written}, weighs=False)
+    (turn,) = turns(held(script, question))
+    assert (turn.reply, turn.source) == (written.text, written.source)
+    assert script.asked == []
 
 
 def test_without_speculation_the_model_waits_for_the_end_of_the_turn(question: Pcm) -> None:

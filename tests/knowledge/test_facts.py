@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.knowledge.facts import MAX_BYTES, load
+from appliance.knowledge.facts import MOST_PASSAGES, PROMPT_LETTERS, files, load
 from appliance.terms.errors import ConfigError
 
 
@@ -30,14 +30,40 @@ def test_a_folder_is_read_in_order_of_names(tmp_path: Path) -> None:
     assert load(tmp_path).text == "# First\n\nsecond"
 
 
+def test_a_folder_is_read_as_deep_as_it_goes_but_for_what_is_hidden(tmp_path: Path) -> None:
+    for name in ("a.md", "prices/b.csv", ".git/c.md", ".d.txt", "e.docx"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x,y\n1,2\n")
+    assert files(tmp_path) == [tmp_path / "a.md", tmp_path / "prices/b.csv"]
+
+
+def test_a_file_that_cannot_be_read_does_not_take_the_others_along(tmp_path: Path) -> None:
+    (tmp_path / "good.md").write_text("# Mill\n\nWe are open.")
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    facts = load(tmp_path)
+    assert [passage.text for passage in facts.passages] == ["We are open."]
+    (problem,) = facts.problems
+    assert "latin.txt" in str(problem)
+
+
+def test_a_language_model_is_told_whole_what_is_short_and_nothing_of_what_is_long(tmp_path: Path) -> None:
+    path = tmp_path / "facts.md"
+    path.write_text("# Mill\n\n" + "A room is 40. " * (PROMPT_LETTERS // 14 - 1))
+    assert load(path).text
+    path.write_text("# Mill\n\n" + "A room is 40. " * (PROMPT_LETTERS // 14 + 1))
+    facts = load(path)
+    assert (facts.text, facts.business) == ("", "Mill")
+    assert len(facts.passages) == PROMPT_LETTERS // 14 + 1
+
+
 def test_each_problem_names_the_key_and_the_file(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
-    (tmp_path / "long.txt").write_text("x" * (MAX_BYTES + 1))
+    (tmp_path / "long.txt").write_text("A room. " * (MOST_PASSAGES + 1))
     (tmp_path / "empty").mkdir()
     for name, problem in (
         ("latin.txt", "not UTF-8"),
-        ("long.txt", "more than 64 kB"),
-        ("empty", "no .md or .txt"),
+        ("long.txt", "more than 5000"),
+        ("empty", "no file"),
         ("missing.md", "No such file"),
     ):
         with pytest.raises(ConfigError, match=problem) as caught:

@@ -9,6 +9,7 @@ import numpy as np
 
 from appliance.engines.contracts import Message, Sound, Token, Transcript
 from appliance.terms.errors import EngineDown
+from appliance.terms.meaning import Meaning
 from appliance.terms.units import CAPTURE_RATE, Pcm
 from appliance.workers.supervisor import Worker
 
@@ -16,6 +17,10 @@ STT_DEADLINE_S = 10.0
 LLM_DEADLINE_S = 30.0
 TTS_DEADLINE_S = 10.0
 SENSE_DEADLINE_S = 1.0
+READ_DEADLINE_S = 1.0
+READ_AT_ONCE = 16
+"""So many texts in one request: the end of a caller's turn is judged by the same worker, and waits for one such."""
+READ_LATER = -1
 FORGET_DEADLINE_S = 5.0
 PARTIAL_PRIORITY = -1
 """A transcript that a reply waits for goes first."""
@@ -51,6 +56,12 @@ class LocalLanguageModel:
         async with aclosing(self._worker.stream("prefill", arguments, deadline_s=LLM_DEADLINE_S)) as parts:
             async for _ in parts:
                 pass
+
+    async def weigh(self, call: str, messages: Sequence[Message]) -> float | None:
+        async with aclosing(self.generate(call, messages, max_tokens=1)) as tokens:
+            async for token in tokens:
+                return token.ends
+        return None
 
     async def forget(self, call: str) -> None:
         if not self._worker.is_ready:
@@ -91,6 +102,25 @@ class LocalTurnDetector:
             async for part in parts:
                 probability = float(part.meta["probability"])
         return probability
+
+
+class LocalReader:
+    """`ahead`: for later; whoever reads what a caller says goes first."""
+
+    def __init__(self, worker: Worker, *, ahead: bool = False) -> None:
+        self._worker = worker
+        self._arguments = {"priority": READ_LATER} if ahead else {}
+        self._deadline_s = READ_DEADLINE_S * (10 if ahead else 1)
+
+    async def read(self, texts: Sequence[str]) -> list[Meaning]:
+        found: list[Meaning] = []
+        for start in range(0, len(texts), READ_AT_ONCE):
+            arguments = {"texts": list(texts[start : start + READ_AT_ONCE]), **self._arguments}
+            async with aclosing(self._worker.stream("read", arguments, deadline_s=self._deadline_s)) as parts:
+                async for part in parts:
+                    vectors = np.frombuffer(part.data, np.dtype("<f4")).reshape(1 + len(part.meta["words"]), -1)
+                    found.append(Meaning(whole=vectors[0], words=tuple(part.meta["words"]), each=vectors[1:]))
+        return found
 
 
 def _bytes(pcm: Pcm) -> bytes:

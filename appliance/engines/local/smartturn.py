@@ -1,4 +1,4 @@
-"""End-of-turn detection in a worker: smart-turn v3.2, which hears whether a speaker has finished.
+"""End-of-turn detection: smart-turn v3.2, which hears whether a speaker has finished.
 
 Its features are those it was trained on: the last 8 s, zeros in front where there is less, normalised as a whole to
 zero mean and unit variance, then Whisper's 80-bin log-mel.
@@ -6,35 +6,25 @@ zero mean and unit variance, then Whisper's 80-bin log-mel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import onnxruntime
 from faster_whisper.feature_extractor import FeatureExtractor
 
 from appliance.terms.units import CAPTURE_RATE, Pcm
-from appliance.workers.mailbox import Answer, Mailbox, Request, serve_in_turn
 
 CONTEXT_SAMPLES = 8 * CAPTURE_RATE
 VARIANCE_FLOOR = 1e-7
 
 
 class SmartTurn:
-    """`end`: PCM in, `{probability}` out."""
-
     def __init__(self, model: str, threads: int = 1) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._extract = FeatureExtractor(chunk_length=8)
-        self.facts: Mapping[str, Any] = {}
         for _ in range(2):  # the second time it takes the memory that it will need
             self.end_probability(np.zeros(CAPTURE_RATE, np.int16))
-
-    def serve(self, mailbox: Mailbox) -> None:
-        serve_in_turn(mailbox, self._handle)
 
     def end_probability(self, pcm: Pcm) -> float:
         """0 to 1, by the sound of (n,) int16, 16 kHz mono."""
@@ -44,8 +34,3 @@ class SmartTurn:
         features = self._extract(audio, padding=0).astype(np.float32)[None]
         (output,) = self._session.run(None, {"input_features": features})
         return float(np.asarray(output).ravel()[0])
-
-    def _handle(self, request: Request) -> Answer:
-        if request.op != "end":
-            raise ValueError(f"unknown operation {request.op!r}")
-        yield {"probability": self.end_probability(np.frombuffer(request.data, np.int16))}, b""

@@ -1,0 +1,100 @@
+"""Fit how likely a passage answers a question: the weights in `appliance/knowledge/matching.py`.
+
+    .venv/bin/python benchmarks/fit_matching.py
+
+For each business in `benchmarks/matching` (made up for this alone): `knowledge.md`, and `questions.tsv` with the lines
+that answer it (0: none does) and the question. What is judged is the best passage of each question. How well that does
+is measured on businesses that were left out of the fit, one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from appliance.engines.local.minilm import MiniLm
+from appliance.knowledge import index, passages
+from appliance.models.manifest import default_models_dir
+from appliance.terms.meaning import Meaning
+
+HERE = Path(__file__).parent / "matching"
+MODEL = default_models_dir() / "all-minilm-l6-v2"
+RIDGE = 1.0
+ROUNDS = 30
+
+Rows = npt.NDArray[np.float64]
+
+
+class Reader:
+    def __init__(self) -> None:
+        self._model = MiniLm(str(next(MODEL.glob("*.onnx"))), str(MODEL / "tokenizer.json"), threads=2)
+
+    async def read(self, texts: Sequence[str]) -> list[Meaning]:
+        return [self._model.read(text) for text in texts]
+
+
+async def judged(reader: Reader, folder: Path) -> tuple[Rows, Rows, int]:
+    """Of each question, the evidence for its best passage and whether that is right; and how many have an answer."""
+    cut = passages.cut((folder / "knowledge.md").read_text(encoding="utf-8"), "knowledge.md")
+    lines = [line.split("\t", 1) for line in (folder / "questions.tsv").read_text(encoding="utf-8").splitlines()]
+    known = index.Index(await index.entries(reader, cut))
+    evidence, right = [], []
+    for places, question in lines:
+        best = known.find(question, (await reader.read([question]))[0])[0]
+        evidence.append(best.evidence)
+        right.append(best.entry.passage.place.rsplit(":", 1)[1] in places.split(","))
+    return np.array(evidence), np.array(right, float), sum(places != "0" for places, _ in lines)
+
+
+def fit(evidence: Rows, right: Rows) -> Rows:
+    """Logistic regression, (features + 1,), the last the bias: Newton's method, with a ridge."""
+    scale = evidence.std(axis=0) + 1e-9
+    rows = np.column_stack([(evidence - evidence.mean(axis=0)) / scale, np.ones(len(evidence))])
+    ridge = np.diag([RIDGE] * (rows.shape[1] - 1) + [0.0])
+    weights = np.zeros(rows.shape[1])
+    for _ in range(ROUNDS):
+        likely = 1 / (1 + np.exp(-rows @ weights))
+        slope = rows.T @ (right - likely) - ridge @ weights
+        weights += np.linalg.solve((rows.T * (likely * (1 - likely))) @ rows + ridge, slope)
+    plain = weights[:-1] / scale
+    return np.append(plain, weights[-1] - plain @ evidence.mean(axis=0))
+
+
+def chances(evidence: Rows, weights: Rows) -> Rows:
+    found: Rows = 1 / (1 + np.exp(-evidence @ weights[:-1] - weights[-1]))
+    return found
+
+
+def area(chance: Rows, right: Rows) -> float:
+    """Under the curve: how often a right passage is given a better chance than a wrong one."""
+    good, bad = chance[right == 1], chance[right == 0]
+    return float((good[:, None] > bad).mean() + (good[:, None] == bad).mean() / 2)
+
+
+async def main() -> None:
+    folders = sorted(folder for folder in HERE.iterdir() if folder.is_dir())
+    reader = Reader()
+    found = [await judged(reader, folder) for folder in folders]
+    held = []
+    for left_out, (evidence, _, _) in enumerate(found):
+        others = [one for number, one in enumerate(found) if number != left_out]
+        weights = fit(np.concatenate([e for e, _, _ in others]), np.concatenate([r for _, r, _ in others]))
+        held.append(chances(evidence, weights))
+    evidence, right = np.concatenate([e for e, _, _ in found]), np.concatenate([r for _, r, _ in found])
+    chance, facts = np.concatenate(held), sum(number for _, _, number in found)
+    print(f"{len(folders)} businesses, {len(right)} questions, {facts} with an answer")
+    print(f"the right passage is the best of {right.sum() / facts:.1%} of those; area {area(chance, right):.3f}")
+    print("chance   right ones kept   wrong ones kept out")
+    for least in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
+        print(f"{least:6.2f} {(chance[right == 1] >= least).mean():12.1%} {(chance[right == 0] < least).mean():16.1%}")
+    weights = fit(evidence, right)
+    print("WEIGHTS =", tuple(round(float(w), 3) for w in weights[:-1]))
+    print("BIAS =", round(float(weights[-1]), 3))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
