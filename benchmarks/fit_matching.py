@@ -33,7 +33,7 @@ class Reader:
     def __init__(self) -> None:
         self._model = MiniLm(str(next(MODEL.glob("*.onnx"))), str(MODEL / "tokenizer.json"), threads=2)
 
-    async def read(self, texts: Sequence[str]) -> list[Meaning]:
+    async def read(self, texts: Sequence[str], *, ahead: bool = False) -> list[Meaning]:
         return [self._model.read(text) for text in texts]
 
 

@@ -51,7 +51,7 @@ def check(path: Path | None, environ: Mapping[str, str], *, cloud: bool = False)
     patterns = ("model.bin", "*.gguf", "*.onnx", "*.onnx", "*.onnx")
     wanted = (config.stt.model, config.llm.model, config.tts.voice, TURN_MODEL, MEANING_MODEL)
     lines += [_model(config, name, pattern) for name, pattern in zip(wanted, patterns, strict=True)]
-    lines += [_knowledge(config), _port(config), _disk(config), _pages()]
+    lines += [*_knowledge(config), _port(config), _disk(config), _pages()]
     return [*lines, *_ice(config), *_phone(config), *_broker(config), *_cloud(config, asked=cloud)]
 
 
@@ -63,13 +63,14 @@ def _model(config: Config, name: str, pattern: str) -> Line:
     return Line(what=f"model {name}", good=True, found=str(path))
 
 
-def _knowledge(config: Config) -> Line:
+def _knowledge(config: Config) -> list[Line]:
     try:
         who = role(config)
     except ConfigError as error:
-        return Line(what="agent", good=False, found=str(error), mend=error.mend)
-    words = len(who.instructions.split())
-    return Line(what="agent", good=True, found=f"answers for {who.business}, from {words} words of instructions")
+        return [Line(what="agent", good=False, found=str(error), mend=error.mend)]
+    found = f"answers for {who.business}, from {len(who.facts.passages)} facts"
+    unread = [Line(what="knowledge", good=False, found=str(one), mend=one.mend) for one in who.facts.problems]
+    return [Line(what="agent", good=True, found=found), *unread]
 
 
 def _port(config: Config) -> Line:

@@ -18,11 +18,12 @@ from appliance.control.api import CallsApi
 from appliance.control.verbs import Verbs
 from appliance.doors.webrtc import WebrtcDoor
 from appliance.engines.contracts import Message
+from appliance.store.meanings import Meanings
 from appliance.telemetry.host import Host
 from appliance.telemetry.metrics import Metrics
 from appliance.terms.clock import SystemClock, rfc3339
 from appliance.terms.config import Config
-from appliance.terms.errors import ConfigError, EngineError, OwnerError
+from appliance.terms.errors import ConfigError, DeviceError, EngineError, OwnerError
 from appliance.terms.events import Event
 from appliance.web import certificate
 from appliance.web.owner import Owner, token
@@ -35,7 +36,8 @@ from .cloud import open_cloud
 from .commands import handlers
 from .desired import Desired
 from .desk import Role, open_desk, roles
-from .engines import EngineRoom
+from .engines import MEANING_MODEL, EngineRoom
+from .knowledge import Watch
 from .phone import open_phone
 from .records import Records
 from .settings import changed, keeping
@@ -50,6 +52,7 @@ LIVE = ("agent.", "turns.", "limits.", "llm.max_tokens")
 """Keys that may change while calls go on."""
 PROBE = "reload"
 SHARE_TOKEN = "share-token"
+MEANINGS = "meanings.db"
 
 
 class Daemon:
@@ -66,6 +69,9 @@ class Daemon:
         self._cloud = open_cloud(config, self._room, state, self._clock, self._emit)
         self._calls = Calls(self._emit, None if self._cloud is None else self._cloud.engines)
         self._records = Records(config.telemetry, state, self._clock)
+        self._meanings = _meanings(state)
+        self._changing = asyncio.Lock()
+        self._watch = Watch(lambda: (path for who in self._roles.values() for path in who.paths), self._read_again)
         self._tracing = open_tracing(config)
         self._certificate = _certificate(config, state)
         owner = Owner(token(state))
@@ -129,6 +135,7 @@ class Daemon:
             await self._telemetry.start()
         await self._room.start(READY_WITHIN_S)
         await self._open(self._config, self._roles)
+        await self._watch.start()
         if self._phone is not None:
             await self._phone.start()
         gc.collect()
@@ -155,15 +162,33 @@ class Daemon:
         if not keys:
             return []
         pending = [key for key in keys if not key.startswith(LIVE)]
-        config = keeping(self._config, config, pending)
-        who = roles(config)
-        try:
-            await self._open(config, who)
-        except EngineError as error:
-            raise ConfigError([f"agent: {error}"], mend="Nothing was changed.") from error
-        self._config, self._roles = config, who
+        await self._take(keeping(self._config, config, pending))
         log.info("changed: %s", ", ".join(keys) or "nothing")
         return pending
+
+    async def _take(self, config: Config) -> None:
+        """Have who answers know what is written now. Raises ConfigError, and then nothing has changed."""
+        async with self._changing:
+            who = await asyncio.to_thread(roles, config)
+            try:
+                await self._open(config, who)
+            except EngineError as error:
+                raise ConfigError([f"agent: {error}"], mend="Nothing was changed.") from error
+            self._config, self._roles = config, who
+
+    async def _read_again(self) -> None:
+        """The owner has changed what they wrote."""
+        try:
+            await self._take(self._config)
+        except ConfigError as error:
+            for problem in error.problems:
+                log.error("%s", problem)
+            log.error("%s", error.mend or "What was known before is still answered from.")
+            return
+        for name, who in self._roles.items():
+            for left_out in who.facts.problems:
+                log.warning("%s", left_out)
+            log.info("read again%s: %d facts", f" for {name}" if name else "", len(who.facts.passages))
 
     async def _open(self, config: Config, who: Mapping[str, Role]) -> None:
         """Raises EngineError where the language model cannot hold what somebody is to know."""
@@ -171,7 +196,7 @@ class Daemon:
         for name, one in who.items():
             await engines.llm.prefill(PROBE, [Message("system", one.instructions)])
             await engines.llm.forget(PROBE)
-            desks[name] = await open_desk(config, one, engines, self._clock)
+            desks[name] = await open_desk(config, one, engines, self._clock, self._meanings)
         self._calls.open(desks, config.limits.calls)
         self._web.business = who[""].business
 
@@ -188,6 +213,8 @@ class Daemon:
         """Undo `start`, all of it, whatever one of its parts raises: what outlived it would hold the process."""
         async with AsyncExitStack() as last_first:
             last_first.push_async_callback(asyncio.to_thread, self._records.stop)
+            if self._meanings is not None:
+                last_first.callback(self._meanings.close)
             if self._tracing is not None:
                 last_first.push_async_callback(asyncio.to_thread, self._tracing.stop)
             if self._telemetry is not None:
@@ -197,6 +224,7 @@ class Daemon:
             last_first.push_async_callback(self._room.stop)
             last_first.push_async_callback(self._web.stop)
             last_first.push_async_callback(self._calls.close)
+            last_first.push_async_callback(self._watch.stop)
             if self._phone is not None:
                 last_first.push_async_callback(self._phone.close)
             last_first.push_async_callback(self._door.close)
@@ -291,6 +319,14 @@ def _certificate(config: Config, state: Path) -> certificate.Certificate | None:
         return certificate.own(state / "tls", datetime.now(UTC))
     chain = Path(config.http.tls).expanduser()
     return certificate.given(chain, Path(config.http.tls_key).expanduser() if config.http.tls_key else chain)
+
+
+def _meanings(state: Path) -> Meanings | None:
+    try:
+        return Meanings(state / MEANINGS, MEANING_MODEL)
+    except DeviceError as error:
+        log.error("what the owner's sentences mean cannot be kept: %s", error)
+        return None
 
 
 async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:

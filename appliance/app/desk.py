@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,14 +13,18 @@ from appliance.flow.desk import Desk
 from appliance.flow.pace import Pace
 from appliance.flow.phrases import render_all
 from appliance.flow.vad import Silero
-from appliance.knowledge import facts, index, intents
-from appliance.knowledge.clerk import Clerk
+from appliance.knowledge import facts
 from appliance.knowledge.facts import Facts
+from appliance.store.meanings import Meanings
 from appliance.terms.clock import Clock
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError
 
+from .knowledge import open_clerk
+
 DEFAULTS = Path(__file__).parent / "defaults"
+NO_FACTS = "You have been told the name {business}, and nothing else: whatever else is asked for, you do not know it."
+"""To a language model that cannot be told all the owner wrote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +37,15 @@ class Role:
     notice: str
     """That something may be computed elsewhere; it is part of the greeting."""
     facts: Facts
+    paths: tuple[Path, ...]
+    """What all that was read from."""
 
 
 def role(config: Config) -> Role:
     """Raises ConfigError naming a persona or knowledge that cannot be read."""
     persona = Path(config.agent.persona).expanduser() if config.agent.persona else DEFAULTS / "persona.md"
-    known = facts.load(
-        Path(config.agent.knowledge).expanduser() if config.agent.knowledge else DEFAULTS / "harbour-house.md"
-    )
+    knowledge = Path(config.agent.knowledge).expanduser() if config.agent.knowledge else DEFAULTS / "harbour-house.md"
+    known = facts.load(knowledge)
     manner = facts.read_text(persona, "agent.persona").strip()
     try:
         greeting = config.agent.greeting.format(business=known.business)
@@ -51,10 +55,11 @@ def role(config: Config) -> Role:
     greeting = f"{greeting} {notice}".strip()
     return Role(
         business=known.business,
-        instructions=f"{manner}\n\nThe facts:\n\n{known.text}",
+        instructions=f"{manner}\n\nThe facts:\n\n{known.text or NO_FACTS.format(business=known.business)}",
         greeting=greeting,
         notice=notice,
         facts=known,
+        paths=(persona, knowledge),
     )
 
 
@@ -79,29 +84,23 @@ def roles(config: Config) -> dict[str, Role]:
     return found
 
 
-async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock) -> Desk:
+async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock, kept: Meanings | None = None) -> Desk:
     """Once the engines are ready. Raises EngineError."""
+    assert engines.reader is not None, "a device has one"
+    clerk = await open_clerk(who.facts, engines.reader, datetime.now, kept)  # by the wall clock where the device stands
     return Desk(
         engines=engines,
         silero=Silero(),
         notice=who.notice,
         phrases=await render_all(engines.tts, who.greeting),
         instructions=who.instructions,
-        find=(await open_clerk(who.facts, engines, datetime.now)).find,  # by the wall clock where the device stands
+        find=clerk.find,
         clock=clock,
         pace=pace(config),
         patience=config.turns.patience,
         max_pause_s=config.turns.max_pause_ms / 1000,
         silence_s=config.turns.silence_s,
     )
-
-
-async def open_clerk(known: Facts, engines: Engines, now: Callable[[], datetime]) -> Clerk:
-    """Raises EngineError."""
-    reader = engines.reader
-    assert reader is not None, "a device has one"
-    read = index.Index(await index.entries(reader, known.passages))
-    return Clerk(known.hours, now, reader, read, await intents.read(reader))
 
 
 def pace(config: Config) -> Pace:

@@ -15,8 +15,9 @@ from appliance.engines.contracts import Engines
 from appliance.flow.agent import Agent, Memory
 from appliance.terms.config import Config
 
-from .desk import open_clerk, role
+from .desk import role
 from .engines import EngineRoom
+from .knowledge import open_clerk
 
 READY_WITHIN_S = 120.0
 MOST_TOKENS = 80
@@ -41,7 +42,8 @@ async def evaluate(
     try:
         await room.start(READY_WITHIN_S)
         clock = Asked(datetime.now())
-        clerk = await open_clerk(who.facts, room.engines, lambda: clock.at)
+        assert room.engines.reader is not None
+        clerk = await open_clerk(who.facts, room.engines.reader, lambda: clock.at)
         for number, question in enumerate(business.questions):
             clock.at = question.now or datetime.now()
             agent = Agent(room.engines.llm, f"eval-{number}", who.instructions, Memory(), clerk.find)

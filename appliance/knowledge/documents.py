@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import codecs
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pypdf import PdfReader
-from pypdf.errors import PyPdfError
-
 from appliance.terms.errors import DocumentError
+
+from . import pdf
 
 SUFFIXES = (".md", ".markdown", ".txt", ".csv", ".pdf")
 MOST_BYTES = 16 * 1024 * 1024
 MOST_TEXT = 4 * 1024 * 1024
-MOST_PAGES = 1000
 SHORTER = "Leave out what nobody asks."
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 """How an editor marks the encoding of what it saves."""
-BROKEN_WORD = re.compile(r"(?<=[a-z])-\n(?=[a-z])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +35,7 @@ def read(path: Path) -> Document:
                 f"{path} has {size // 2**20} MB, more than {MOST_BYTES // 2**20}",
                 mend=SHORTER,
             )
-        text = _pdf(path) if suffix == ".pdf" else _decoded(path)
+        text = pdf.text(path) if suffix == ".pdf" else _decoded(path)
     except OSError as error:
         raise DocumentError(f"{path}: {error.strerror or error}") from error
     if len(text) > MOST_TEXT:
@@ -60,18 +56,3 @@ def _decoded(path: Path) -> str:
     if "\0" in text:
         raise DocumentError(f"{path} is no text: there are zeros in it", mend="Save it as text, in UTF-8.")
     return text
-
-
-def _pdf(path: Path) -> str:
-    """Its pages' text; a paragraph's lines are put together by whoever cuts it."""
-    try:
-        pages = PdfReader(path).pages
-        if len(pages) > MOST_PAGES:
-            raise DocumentError(f"{path} has {len(pages)} pages, more than {MOST_PAGES}", mend=SHORTER)
-        text = "\n\n".join(page.extract_text() for page in pages)
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        # pypdf meets damaged files with any of these
-        raise DocumentError(f"{path} is no PDF that can be read: {error}", mend="Save it anew, or as text.") from error
-    if not text.strip():
-        raise DocumentError(f"{path} has no text in it, only pictures", mend="Write what matters into a text file.")
-    return BROKEN_WORD.sub("", text)

@@ -19,8 +19,8 @@ CANDIDATES = 24
 
 async def entries(reader: Reader, passages: Sequence[Passage]) -> list[Entry]:
     """Read passages. Raises EngineError."""
-    alone = await reader.read([passage.asked or passage.text for passage in passages])
-    placed = await reader.read([_placed(passage) for passage in passages])
+    alone = await reader.read([_alone(passage) for passage in passages], ahead=True)
+    placed = await reader.read([_placed(passage) for passage in passages], ahead=True)
     return [
         Entry(passage=passage, alone=one.whole, placed=other)
         for passage, one, other in zip(passages, alone, placed, strict=True)
@@ -57,6 +57,10 @@ class Index:
             for number in having:
                 found[number] += math.log(1 + len(self._entries) / len(having))
         return sorted(found, key=lambda number: -found[number])[:CANDIDATES]
+
+
+def _alone(passage: Passage) -> str:
+    return passage.asked or passage.text
 
 
 def _placed(passage: Passage) -> str:

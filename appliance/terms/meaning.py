@@ -25,5 +25,5 @@ class Meaning:
 
 
 class Reader(Protocol):
-    async def read(self, texts: Sequence[str]) -> list[Meaning]:
-        """What each of them means. Raises EngineError."""
+    async def read(self, texts: Sequence[str], *, ahead: bool = False) -> list[Meaning]:
+        """What each of them means; what is only read `ahead` waits for what a caller says. Raises EngineError."""

@@ -288,6 +288,33 @@ async def test_what_can_change_is_read_again_and_the_rest_refused_by_name(
         assert await page_says("The Old Mill")
 
 
+async def test_an_edit_of_the_owners_files_is_in_force_within_10_s_and_disturbs_no_call(
+    tmp_path: Path, utterances: dict[str, Utterance]
+) -> None:
+    knowledge, config = tmp_path / "knowledge", tmp_path / "frontdesk.toml"
+    knowledge.mkdir()
+    (knowledge / "mill.md").write_text("# The Old Mill\n\nThe Wi-Fi password is yellow duck 7.")
+    config.write_text(f'[agent]\nknowledge = "{knowledge}"\n')
+    async with running({"FRONTDESK_LIMITS__CALLS": "2"}, config=config) as device:
+        before, after = Caller(device.url), Caller(device.url)
+        await before.connect()
+        await before.hear_greeting()
+        (knowledge / "mill.md").write_text("# The Old Mill\n\nThere is a lift.")
+        (knowledge / "house.csv").write_text("what,word\nWi-Fi password,green goose\n")
+        (knowledge / "photo.txt").write_bytes(b"\xff\xd8\xff\xe0")
+        knew = await before.ask(utterances["wifi"])
+        await asyncio.sleep(10.0 - (knew.ms or 0) / 1000)
+        await after.connect()
+        await after.hear_greeting()
+        knows = await after.ask(utterances["wifi"])
+        still = await before.ask(utterances["wifi"])
+        await asyncio.gather(before.close(), after.close())
+    assert "yellow duck" in knew.turn["reply"].lower()
+    assert "green goose" in knows.turn["reply"].lower()
+    assert "yellow duck" in still.turn["reply"].lower(), "a call keeps what it began with"
+    assert knows.turn["source"] == "house.csv:2"
+
+
 async def test_health_and_headers(device: Device, http: aiohttp.ClientSession) -> None:
     async with http.get(f"{device.url}healthz") as response:
         assert response.status == 200

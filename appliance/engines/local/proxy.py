@@ -18,6 +18,7 @@ LLM_DEADLINE_S = 30.0
 TTS_DEADLINE_S = 10.0
 SENSE_DEADLINE_S = 1.0
 READ_DEADLINE_S = 1.0
+READ_AHEAD_DEADLINE_S = 20.0
 READ_AT_ONCE = 16
 """So many texts in one request: the end of a caller's turn is judged by the same worker, and waits for one such."""
 READ_LATER = -1
@@ -105,18 +106,18 @@ class LocalTurnDetector:
 
 
 class LocalReader:
-    """`ahead`: for later; whoever reads what a caller says goes first."""
-
-    def __init__(self, worker: Worker, *, ahead: bool = False) -> None:
+    def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._arguments = {"priority": READ_LATER} if ahead else {}
-        self._deadline_s = READ_DEADLINE_S * (10 if ahead else 1)
 
-    async def read(self, texts: Sequence[str]) -> list[Meaning]:
+    async def read(self, texts: Sequence[str], *, ahead: bool = False) -> list[Meaning]:
         found: list[Meaning] = []
         for start in range(0, len(texts), READ_AT_ONCE):
-            arguments = {"texts": list(texts[start : start + READ_AT_ONCE]), **self._arguments}
-            async with aclosing(self._worker.stream("read", arguments, deadline_s=self._deadline_s)) as parts:
+            arguments = {
+                "texts": list(texts[start : start + READ_AT_ONCE]),
+                **({"priority": READ_LATER} if ahead else {}),
+            }
+            deadline_s = READ_AHEAD_DEADLINE_S if ahead else READ_DEADLINE_S
+            async with aclosing(self._worker.stream("read", arguments, deadline_s=deadline_s)) as parts:
                 async for part in parts:
                     vectors = np.frombuffer(part.data, np.dtype("<f4")).reshape(1 + len(part.meta["words"]), -1)
                     found.append(Meaning(whole=vectors[0], words=tuple(part.meta["words"]), each=vectors[1:]))

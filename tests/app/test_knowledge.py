@@ -1,0 +1,109 @@
+"""What the owner wrote: read once, kept, and read again where it has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from appliance.app import knowledge
+from appliance.app.knowledge import Remembering, Watch
+from appliance.store.meanings import Meanings
+from appliance.terms.errors import DeviceError
+from appliance.terms.meaning import Meaning
+
+
+class Counting:
+    """A reader that notes what it is given."""
+
+    def __init__(self) -> None:
+        self.given: list[str] = []
+
+    async def read(self, texts: Sequence[str], *, ahead: bool = False) -> list[Meaning]:
+        self.given += texts
+        vector = np.full(384, 384**-0.5, np.float32)
+        return [Meaning(whole=vector, words=(text,), each=vector[None]) for text in texts]
+
+
+class Lost(Meanings):
+    def of(self, texts: Iterable[str]) -> dict[str, Meaning]:
+        raise DeviceError("the disk is lost")
+
+    def keep(self, meanings: Mapping[str, Meaning]) -> None:
+        raise DeviceError("the disk is lost")
+
+
+async def test_each_text_is_read_once(tmp_path: Path) -> None:
+    kept = Meanings(tmp_path / "meanings.db", "m1")
+    first, second = Counting(), Counting()
+    await Remembering(first, kept).read(["a", "b", "a"])
+    found = await Remembering(second, kept).read(["b", "c", "a"])
+    assert first.given == ["a", "b"]
+    assert second.given == ["c"]
+    assert [meaning.words for meaning in found] == [("b",), ("c",), ("a",)]
+    kept.close()
+
+
+async def test_a_disk_that_is_lost_keeps_nobody_from_reading(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    kept = Lost(tmp_path / "meanings.db", "m1")
+    assert len(await Remembering(Counting(), kept).read(["a"])) == 1
+    assert caplog.text.count("the disk is lost") == 2
+    kept.close()
+
+
+async def test_a_change_is_told_once_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(knowledge, "LOOK_EVERY_S", 0.05)
+    told: asyncio.Queue[str] = asyncio.Queue()
+    file = tmp_path / "a.md"
+    file.write_text("one")
+
+    async def changed() -> None:
+        await told.put(file.read_text() if file.exists() else "")
+
+    async def tells() -> str:
+        async with asyncio.timeout(10):
+            return await told.get()
+
+    watch = Watch(lambda: [tmp_path], changed)
+    await watch.start()
+    try:
+        file.write_text("another")
+        assert await tells() == "another"
+        (tmp_path / "photo.jpg").write_bytes(b"x")
+        os.utime(file, ns=(1, 1))
+        assert await tells() == "another"
+        file.unlink()
+        assert await tells() == ""
+    finally:
+        await watch.stop()
+    assert told.empty()
+
+
+async def test_a_file_that_is_still_being_copied_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = [frozenset({(Path("a"), 0, size)}) for size in (1, 2, 3, 4, 4, 4)]
+    monkeypatch.setattr(knowledge, "LOOK_EVERY_S", 0.0)
+    done = asyncio.Event()
+    told: list[int] = []
+
+    def look(paths: Sequence[Path]) -> frozenset[tuple[Path, int, int]]:
+        if len(looks) == 1:
+            done.set()
+        return looks.pop(0) if len(looks) > 1 else looks[0]
+
+    async def changed() -> None:
+        told.append(len(looks))
+
+    monkeypatch.setattr(knowledge, "look", look)
+    watch = Watch(list, changed)
+    await watch.start()
+    try:
+        async with asyncio.timeout(10):
+            await done.wait()
+            await asyncio.sleep(0.1)
+    finally:
+        await watch.stop()
+    assert len(told) == 1
