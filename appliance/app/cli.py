@@ -19,7 +19,7 @@ from appliance.terms.errors import ConfigError, FrontdeskError
 from appliance.web.owner import token
 from appliance.web.server import url
 
-from . import bench, calls_cli, models, settings
+from . import bench, calls_cli, messages_cli, models, settings
 from .ask import ask as ask_once
 from .check import check as check_all
 from .daemon import run as run_daemon
@@ -40,6 +40,7 @@ app = typer.Typer(
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
 app.add_typer(calls_cli.app, name="calls")
+app.add_typer(messages_cli.app, name="messages")
 mqtt_app = typer.Typer(help="What a broker knows of this device.", no_args_is_help=True)
 app.add_typer(mqtt_app, name="mqtt")
 

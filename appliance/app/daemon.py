@@ -15,13 +15,14 @@ from typing import Any
 from aiohttp import web
 
 from appliance.control.api import CallsApi
+from appliance.control.messages import MessagesApi
 from appliance.control.verbs import Verbs
 from appliance.doors.webrtc import WebrtcDoor
 from appliance.engines.contracts import Message
 from appliance.store.meanings import Meanings
 from appliance.telemetry.host import Host
 from appliance.telemetry.metrics import Metrics
-from appliance.terms.clock import SystemClock, rfc3339
+from appliance.terms.clock import Clock, SystemClock, rfc3339
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError, DeviceError, EngineError, OwnerError
 from appliance.terms.events import Event
@@ -38,6 +39,7 @@ from .desired import Desired
 from .desk import Role, open_desk, roles
 from .engines import MEANING_MODEL, EngineRoom
 from .knowledge import Watch
+from .messages import Messages
 from .phone import open_phone
 from .records import Records
 from .settings import changed, keeping
@@ -48,7 +50,7 @@ log = logging.getLogger(__name__)
 
 READY_WITHIN_S = 120.0
 STOP_WITHIN_S = 5.0
-LIVE = ("agent.", "turns.", "limits.", "llm.max_tokens")
+LIVE = ("agent.", "turns.", "limits.", "llm.max_tokens", "messages.take")
 """Keys that may change while calls go on."""
 PROBE = "reload"
 SHARE_TOKEN = "share-token"
@@ -70,6 +72,7 @@ class Daemon:
         self._calls = Calls(self._emit, None if self._cloud is None else self._cloud.engines)
         self._records = Records(config.telemetry, state, self._clock)
         self._meanings = _meanings(state)
+        self._messages = _messages(config, self._roles[""].business, state, self._clock)
         self._changing = asyncio.Lock()
         self._watch = Watch(lambda: (path for who in self._roles.values() for path in who.paths), self._read_again)
         self._tracing = open_tracing(config)
@@ -94,6 +97,7 @@ class Daemon:
                 *self._door.routes(),
                 *owner.routes(),
                 *CallsApi(self._records.archive, owner.only, verbs).routes(),
+                *(MessagesApi(self._messages, owner.only).routes() if self._messages is not None else []),
                 *self._metrics.routes(),
                 *self._share(config, state),
             ],
@@ -114,6 +118,8 @@ class Daemon:
     def _emit(self, event: Event) -> None:
         self._records.note(event)
         self._metrics.note(event)
+        if self._messages is not None:
+            self._messages.note(event)
         if self._tracing is not None:
             self._tracing.note(event, self._clock.utc())
         if self._telemetry is not None:
@@ -129,6 +135,8 @@ class Daemon:
         """Returns once calls are answered; the page is up before that. Raises DeviceError or EngineError."""
         await self._web.start()
         self._records.start()
+        if self._messages is not None:
+            await self._messages.start()
         if self._cloud is not None:
             self._cloud.start()
         if self._telemetry is not None:
@@ -193,10 +201,11 @@ class Daemon:
     async def _open(self, config: Config, who: Mapping[str, Role]) -> None:
         """Raises EngineError where the language model cannot hold what somebody is to know."""
         engines, desks = self._room.engines, {}
+        takes = config.messages.take and self._messages is not None
         for name, one in who.items():
             await engines.llm.prefill(PROBE, [Message("system", one.instructions)])
             await engines.llm.forget(PROBE)
-            desks[name] = await open_desk(config, one, engines, self._clock, self._meanings)
+            desks[name] = await open_desk(config, one, engines, self._clock, self._meanings, takes_messages=takes)
         self._calls.open(desks, config.limits.calls)
         self._web.business = who[""].business
 
@@ -213,6 +222,8 @@ class Daemon:
         """Undo `start`, all of it, whatever one of its parts raises: what outlived it would hold the process."""
         async with AsyncExitStack() as last_first:
             last_first.push_async_callback(asyncio.to_thread, self._records.stop)
+            if self._messages is not None:
+                last_first.push_async_callback(self._messages.stop)
             if self._meanings is not None:
                 last_first.callback(self._meanings.close)
             if self._tracing is not None:
@@ -326,6 +337,15 @@ def _meanings(state: Path) -> Meanings | None:
         return Meanings(state / MEANINGS, MEANING_MODEL)
     except DeviceError as error:
         log.error("what the owner's sentences mean cannot be kept: %s", error)
+        return None
+
+
+def _messages(config: Config, business: str, state: Path, clock: Clock) -> Messages | None:
+    """None: they cannot be kept, so none is taken. Raises ConfigError."""
+    try:
+        return Messages(config.messages, business, state, clock)
+    except DeviceError as error:
+        log.error("no messages are taken: %s", error)
         return None
 
 

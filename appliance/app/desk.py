@@ -84,10 +84,19 @@ def roles(config: Config) -> dict[str, Role]:
     return found
 
 
-async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock, kept: Meanings | None = None) -> Desk:
+async def open_desk(
+    config: Config,
+    who: Role,
+    engines: Engines,
+    clock: Clock,
+    kept: Meanings | None = None,
+    *,
+    takes_messages: bool = False,
+) -> Desk:
     """Once the engines are ready. Raises EngineError."""
     assert engines.reader is not None, "a device has one"
-    clerk = await open_clerk(who.facts, engines.reader, datetime.now, kept)  # by the wall clock where the device stands
+    now = datetime.now  # by the wall clock where the device stands
+    clerk = await open_clerk(who.facts, engines.reader, now, kept, takes_messages=takes_messages)
     return Desk(
         engines=engines,
         silero=Silero(),

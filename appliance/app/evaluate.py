@@ -46,7 +46,7 @@ async def evaluate(
         clerk = await open_clerk(who.facts, room.engines.reader, lambda: clock.at)
         for number, question in enumerate(business.questions):
             clock.at = question.now or datetime.now()
-            agent = Agent(room.engines.llm, f"eval-{number}", who.instructions, Memory(), clerk.find)
+            agent = Agent(room.engines.llm, who.instructions, Memory(), clerk.find, call=f"eval-{number}")
             reply = await _reply(agent, question, room.engines)
             row = {
                 "kind": question.kind,

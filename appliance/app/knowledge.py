@@ -23,11 +23,18 @@ READ_AT_ONCE = 64
 Seen = frozenset[tuple[Path, int, int]]
 
 
-async def open_clerk(known: Facts, reader: Reader, now: Callable[[], datetime], kept: Meanings | None = None) -> Clerk:
+async def open_clerk(
+    known: Facts,
+    reader: Reader,
+    now: Callable[[], datetime],
+    kept: Meanings | None = None,
+    *,
+    takes_messages: bool = True,
+) -> Clerk:
     """Raises EngineError."""
     reads = Remembering(reader, kept) if kept is not None else reader
     read = index.Index(await index.entries(reads, known.passages))
-    return Clerk(known.hours, now, reader, read, await intents.read(reads))
+    return Clerk(known.hours, now, reader, read, await intents.read(reads), takes_messages=takes_messages)
 
 
 class Remembering:

@@ -29,7 +29,7 @@ class CallsApi:
 
     def routes(self) -> list[web.RouteDef]:
         def route(method: str, path: str, handler: Handler) -> web.RouteDef:
-            return web.route(method, path, self._owner_only(_told(handler)))
+            return web.route(method, path, self._owner_only(told(handler)))
 
         verbs = self._verbs
         plain: dict[str, Callable[[str], None]] = {
@@ -84,7 +84,7 @@ class CallsApi:
         return web.Response(status=204)
 
 
-def _told(handler: Handler) -> Handler:
+def told(handler: Handler) -> Handler:
     """The handler, with its refusals as responses."""
 
     async def handle(request: web.Request) -> web.StreamResponse:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from appliance.engines.contracts import LanguageModel, Message, Token
-from appliance.knowledge.clerk import Answer
+from appliance.knowledge.clerk import Answer, Context
+from appliance.knowledge.dictation import number_of
+from appliance.knowledge.taking import Message as Taken
+from appliance.knowledge.taking import Taking
 from appliance.terms.errors import EngineError
 
 from .desk import Find
@@ -24,8 +27,12 @@ KEPT_TURNS = 6
 """History is cut from 12 turns to 6 at once, so that the re-reading it costs comes seldom."""
 
 
-async def nothing(words: str, earlier: str) -> None:
+async def nothing(words: str, context: Context) -> None:
     """Who knows nothing leaves it all to the language model."""
+
+
+def nobody(message: Taken) -> None:
+    """Who has nobody to pass a message on to."""
 
 
 @dataclass(slots=True)
@@ -35,14 +42,32 @@ class Memory:
     history: list[Message] = field(default_factory=list)
     turns: int = 0
     """How many turns there were."""
+    form: Taking | None = None
+    """What is being taken from the caller."""
 
 
 class Agent:
     """Who answers one call. A reply that is only being prepared leaves no trace; `settle` makes it history."""
 
-    def __init__(self, llm: LanguageModel, call: str, instructions: str, memory: Memory, find: Find = nothing) -> None:
+    def __init__(
+        self,
+        llm: LanguageModel,
+        instructions: str,
+        memory: Memory,
+        find: Find = nothing,
+        *,
+        call: str,
+        caller: str = "",
+        take: Callable[[Taken], None] = nobody,
+    ) -> None:
+        """`take` is given each message that a caller wants passed on."""
         self._llm = llm
         self._find = find
+        self._caller = number_of(caller)
+        self._take = take
+        self._memory = memory
+        self._prepared: dict[str, Answer | None] = {}
+        """What was found for the words that may be the caller's, until it is clear which are."""
         self._call = call
         self._instructions = Message("system", instructions)
         self._history = memory.history
@@ -57,7 +82,8 @@ class Agent:
         if asks_to_wait(words):
             yield Token(WAITING, ends=1.0)
             return
-        if (answer := await self._find(words, self._asked_before())) is not None:
+        answer = self._prepared[words] = await self._find(words, self._context())
+        if answer is not None:
             ends = await self._ends(words, answer)
             yield Token(answer.text.removeprefix(said).lstrip(), ends=ends, source=answer.source)
             return
@@ -69,8 +95,12 @@ class Agent:
             async for token in tokens:
                 yield token
 
-    def _asked_before(self) -> str:
-        return next((message.text for message in reversed(self._history) if message.role == "user"), "")
+    def _context(self) -> Context:
+        asked, said = (
+            next((message.text for message in reversed(self._history) if message.role == role), "")
+            for role in ("user", "assistant")
+        )
+        return Context(asked=asked, said=said, form=self._memory.form, caller=self._caller)
 
     async def _ends(self, words: str, answer: Answer) -> float | None:
         """How likely the caller has finished; None where nobody can tell soon, which keeps nobody from an answer."""
@@ -89,6 +119,14 @@ class Agent:
 
     def settle(self, words: str, heard: str) -> None:
         """A turn is over: what the caller said, and what they heard of the reply."""
+        answer = self._prepared.get(words)
+        self._prepared.clear()
+        if answer is not None:
+            self._memory.form = answer.form
+            if answer.taken is not None:
+                self._take(answer.taken)
+        elif self._memory.form is not None and self._memory.form.wanted == "offer":
+            self._memory.form = None
         self._history.append(Message("user", plain(words)))
         if heard:
             self._history.append(Message("assistant", heard))

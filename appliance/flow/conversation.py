@@ -28,7 +28,7 @@ from .phrases import Phrase
 from .playout import Playout
 from .reply import Reply, Speech
 from .silence import Silence, Step
-from .tasks import Tasks
+from .tasks import Tasks, if_it_can
 from .telling import Telling
 from .timeline import Timeline
 from .turns import (
@@ -83,7 +83,8 @@ class Conversation:
         self._clock = desk.clock
         self._telling = telling = Telling(line, emit)
         self._emit, self._show = telling.tell, telling.show
-        self._agent = Agent(desk.engines.llm, line.call, desk.instructions, self.memory, desk.find)
+        who = {"call": line.call, "caller": line.caller}
+        self._agent = Agent(desk.engines.llm, desk.instructions, self.memory, desk.find, take=telling.take, **who)
         self._vad = VoiceDetector(desk.silero)
         self._turns = TurnTaking(desk.patience, max_pause_s=desk.max_pause_s, max_turn_s=MAX_TURN_S)
         self._capture = Capture(MAX_TURN_S)
@@ -116,7 +117,7 @@ class Conversation:
         began = self._clock.now()
         line = self.line
         self._emit(CallStarted(call=line.call, door=line.door, resumed=self._resumed, caller=line.caller))
-        self._spawn(_if_it_can(self._agent.prepare()))  # while the greeting is heard
+        self._spawn(if_it_can(self._agent.prepare()))  # while the greeting is heard
         try:
             if greet and self._hello is not None:
                 self._talk(self._say(self._hello, turn=0))
@@ -270,7 +271,7 @@ class Conversation:
         self._telling.caller_says(self._turn, words, stable=False, settled=len(settled.split()))
         known = words.split()[:-1]  # the last one may be cut short; should another be wrong, little is lost
         if known and self._aside is None:  # whose unwritten rest the language model would forget
-            self._spawn(_if_it_can(self._agent.hear(" ".join(known))))
+            self._spawn(if_it_can(self._agent.hear(" ".join(known))))
 
     def _mind_silence(self, now: float) -> None:
         if self.line.held or self.muted or not self.idle:
@@ -383,7 +384,7 @@ class Conversation:
 
     async def _piece(self, reply: Reply, pieces: AsyncIterator[Speech], within_s: float) -> Speech | None:
         """The reply's next sound, or None at its end; if it is late, a filler meanwhile."""
-        piece = asyncio.ensure_future(_next(pieces))
+        piece = asyncio.ensure_future(anext(pieces, None))
         try:
             await asyncio.wait({piece}, timeout=within_s)
             if not piece.done():
@@ -449,7 +450,7 @@ class Conversation:
             self._agent.settle(words, heard)
             if asks_to_wait(words):
                 self._silence.be_patient()
-            self._spawn(_if_it_can(self._agent.prepare()))
+            self._spawn(if_it_can(self._agent.prepare()))
         self._desk.pace.turn(stt_s=reply.timeline.took("stt"), tok_s=reply.tok_s)
         self._emit(self._account.turn(self._turn, reply, heard, interrupted=interrupted, cut_in=cut_in))
         self.memory.turns = self._turn
@@ -485,15 +486,4 @@ class Conversation:
             await reply.dropped()
         await self._tasks.close()
         if self.line.ended not in COMING_BACK:
-            await _if_it_can(self._agent.forget())
-
-
-async def _if_it_can(work: Coroutine[Any, Any, None]) -> None:
-    """For the language model, in advance: it reads what a reply needs anyway, only later."""
-    with suppress(EngineError):
-        await work
-
-
-async def _next(pieces: Any) -> Speech | None:
-    """The next piece of a reply, or None at its end."""
-    return await anext(pieces, None)
+            await if_it_can(self._agent.forget())

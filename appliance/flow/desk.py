@@ -6,16 +6,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from appliance.engines.contracts import Engines
-from appliance.knowledge.clerk import Answer
+from appliance.knowledge.clerk import Answer, Context
 from appliance.terms.clock import Clock
 
 from .pace import Pace
 from .phrases import Phrases
 from .vad import Silero
 
-Find = Callable[[str, str], Awaitable[Answer | None]]
-"""What is known of what a caller asks; what they asked before helps to understand it. None: the language model answers.
-It raises nothing."""
+Find = Callable[[str, Context], Awaitable[Answer | None]]
+"""What to say to a caller's words, as far as it is known; None: the language model answers. It raises nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
+
+from appliance.terms.errors import EngineError
 
 
 class Tasks:
@@ -30,3 +33,9 @@ class Tasks:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failed(error)
+
+
+async def if_it_can(work: Coroutine[Any, Any, None]) -> None:
+    """For the language model, in advance: it reads what a reply needs anyway, only later."""
+    with suppress(EngineError):
+        await work

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from appliance.terms.events import Caption, Event, State, StateChanged
+from appliance.knowledge.taking import Message
+from appliance.terms.events import Caption, Event, MessageTaken, State, StateChanged
 from appliance.terms.line import Line
 
 
@@ -34,3 +35,9 @@ class Telling:
     def agent_says(self, turn: int, words: str, duration_ms: float) -> None:
         """From now on, for so long. Turn 0: it is no reply."""
         self.tell(Caption(call=self._line.call, turn=turn, who="agent", text=words, duration_ms=duration_ms))
+
+    def take(self, message: Message) -> None:
+        """The caller wants it passed on."""
+        to, text, name, number = message.to, message.text, message.name, message.number
+        call, door = self._line.call, self._line.door
+        self.tell(MessageTaken(call=call, door=door, to=to, text=text, name=name, number=number))

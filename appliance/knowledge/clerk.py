@@ -3,7 +3,8 @@
     a question about opening hours             computed (`when.py`)
     a passage surely answers it                that passage, as it stands
     a passage may answer it                    "I am not sure … what I do know is this: …"
-    none does                                  "I do not know"
+    none does                                  "I do not know. Shall I take a message?"
+    something is to be passed on               a message is taken (`taking.py`)
     it asks for no fact                        nothing: the language model talks
 
 A small model that is given the facts still invents what they do not say (docs/benchmarks.md); an owner's own sentence
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from appliance.terms.errors import EngineError
@@ -23,8 +24,9 @@ from appliance.terms.meaning import Meaning, Reader
 from . import when
 from .hours import Hours
 from .index import Index
-from .intents import Intents, Meant
+from .intents import Intent, Intents
 from .matching import Match, content
+from .taking import Message, Taking, ask, asked_for, begin, go_on, offered
 
 SURE = 0.6
 PERHAPS = 0.2
@@ -48,6 +50,22 @@ REFERS = re.compile(
 """Means something that was said before."""
 SORRY = "I'm sorry, I don't know that."
 UNSURE = "I'm not sure about that. What I do know is this:"
+NOBODY = "I'm sorry, there is nobody here I could put you through to."
+OFFER = "Shall I take a message?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a call has been about, as far as it helps to understand what is said next."""
+
+    asked: str = ""
+    """What the caller said before."""
+    said: str = ""
+    """What they heard last."""
+    form: Taking | None = None
+    """What is being taken from them."""
+    caller: str = ""
+    """The number they call from, if it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,27 +74,60 @@ class Answer:
     source: str = ""
     """Where the owner wrote it: `prices.md:12`."""
     computed: bool = False
+    form: Taking | None = None
+    """What is to be taken from the caller, once they have heard this."""
+    taken: Message | None = None
+    """What is to be passed on, now."""
 
 
 class Clerk:
     """`find` raises nothing: where nothing can be found out, the language model answers."""
 
     def __init__(
-        self, hours: Sequence[Hours], now: Callable[[], datetime], reader: Reader | None, index: Index, intents: Intents
+        self,
+        hours: Sequence[Hours],
+        now: Callable[[], datetime],
+        reader: Reader | None,
+        index: Index,
+        intents: Intents,
+        *,
+        takes_messages: bool = True,
     ) -> None:
         self._hours = hours
         self._now = now
         self._reader = reader
         self._index = index
         self._intents = intents
+        self._takes_messages = takes_messages
 
-    async def find(self, words: str, earlier: str = "") -> Answer | None:
-        """What to say to `words`; `earlier`: what the caller asked before."""
+    async def find(self, words: str, context: Context) -> Answer | None:
+        """What to say to `words`."""
+        form = context.form
+        if form is None:
+            return await self._find(words, context)
+        aside = None
+        if form.wanted not in ("offer", "text") and INQUIRES.search(words):
+            aside = await self._find(words, replace(context, form=None))
+        if aside is not None and (aside.computed or aside.source) and not aside.text.startswith(UNSURE):
+            return replace(aside, text=f"{aside.text} {ask(form).say}", form=form)
+        step = go_on(form, words)
+        if step is not None:
+            return Answer(text=step.say, form=step.form, taken=step.taken)
+        answer = await self._find(words, context)
+        return (
+            answer
+            if answer is None or answer.form is not None or form.wanted == "offer"
+            else replace(answer, form=form)
+        )
+
+    async def _find(self, words: str, context: Context) -> Answer | None:
         if (computed := when.answer(words, self._hours, self._now())) is not None:
             return Answer(text=computed, computed=True)
+        if self._takes_messages and asked_for(words):
+            return _begun(words, context)
         if self._reader is None or not len(self._index):
             return None
-        alone = f"{earlier} {words}" if earlier and REFERS.search(words) else ""
+        alone = f"{context.asked} {words}" if context.asked and REFERS.search(words) else ""
         try:
             meanings = await self._reader.read([words, alone] if alone else [words])
         except EngineError:
@@ -84,15 +135,33 @@ class Clerk:
         matches = self._index.find(words, meanings[0])
         if alone:
             matches = max(matches, self._index.find(alone, meanings[1]), key=lambda found: found[0].chance)
-        return decide(words, meanings[0], matches, self._intents.meant(meanings[0]))
+        meant = self._intents.meant(meanings[0])
+        if meant is not None and meant.likeness > matches[0].close:
+            return self._serve(meant.intent, words, context)
+        answer = known(words, meanings[0], matches)
+        return self._offering(SORRY, context) if answer is not None and answer.text == SORRY else answer
+
+    def _serve(self, intent: Intent, words: str, context: Context) -> Answer | None:
+        """Who asks for no fact."""
+        match intent:
+            case "repeat" if context.said:
+                return Answer(text=context.said, form=context.form)
+            case "message" if self._takes_messages:
+                return _begun(words, context)
+            case "person":
+                return self._offering(NOBODY, context)
+        return None
+
+    def _offering(self, text: str, context: Context) -> Answer:
+        if not self._takes_messages:
+            return Answer(text=text)
+        return Answer(text=f"{text} {OFFER}", form=offered(context.caller))
 
 
-def decide(words: str, meaning: Meaning, matches: Sequence[Match], meant: Meant | None) -> Answer | None:
-    """What to say, by the best of the matches."""
+def known(words: str, meaning: Meaning, matches: Sequence[Match]) -> Answer | None:
+    """What to say by the best of the matches."""
     best = matches[0]
     likely = best.chance
-    if meant is not None and meant.likeness > best.close:
-        return None
     if likely >= SURE:
         said = [match for match in matches[:2] if match is best or _beside(best, match)]
         return Answer(
@@ -104,6 +173,11 @@ def decide(words: str, meaning: Meaning, matches: Sequence[Match], meant: Meant 
     if likely >= PERHAPS:
         return Answer(text=f"{UNSURE} {best.entry.passage.text}", source=best.entry.passage.place)
     return Answer(text=SORRY)
+
+
+def _begun(words: str, context: Context) -> Answer:
+    step = begin(words, context.caller)
+    return Answer(text=step.say, form=step.form)
 
 
 def _beside(best: Match, other: Match) -> bool:

@@ -80,6 +80,27 @@ class AgentConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesConfig:
+    """What callers want passed on."""
+
+    take: bool = True
+    """Offer to take a message where the answer is not known, and take one where a caller wants that."""
+    webhook: str = ""
+    """Each message is sent there as JSON (POST), until it is accepted; empty: nowhere."""
+    webhook_token: str = field(default="", repr=False)
+    """Sent along as `Authorization: Bearer …`."""
+    mail_to: str = ""
+    """Each message is sent there by e-mail; empty: to nobody. It needs `smtp`."""
+    mail_from: str = ""
+    """Empty: the same address."""
+    smtp: str = ""
+    """The mail server, `host` or `host:port`."""
+    smtp_tls: Literal["starttls", "tls", "off"] = "starttls"
+    smtp_user: str = ""
+    smtp_password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsConfig:
     calls: Annotated[int, Ge(1), Le(64)] = 4
 
@@ -303,6 +324,7 @@ class Config:
     llm: LlmConfig = field(default_factory=LlmConfig)
     tts: TtsConfig = field(default_factory=TtsConfig)
     agent: AgentConfig = field(default_factory=AgentConfig)
+    messages: MessagesConfig = field(default_factory=MessagesConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     turns: TurnsConfig = field(default_factory=TurnsConfig)
     webrtc: WebrtcConfig = field(default_factory=WebrtcConfig)

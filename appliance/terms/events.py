@@ -73,6 +73,20 @@ class KeyPressed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageTaken:
+    """The caller left a message, and has heard it read back."""
+
+    call: str
+    door: str
+    to: str
+    """For whom; empty where they did not say."""
+    text: str
+    name: str
+    number: str
+    """Digits, with a leading `+` where it was said; empty where they did not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallTransferred:
     """The caller was handed on, or could not be (`why`)."""
 
@@ -301,6 +315,7 @@ Event = (
     | CallRefused
     | CallTransferred
     | KeyPressed
+    | MessageTaken
     | AccountChanged
     | ProviderChanged
     | SourceBanned
@@ -321,13 +336,14 @@ NAMES: dict[type, str] = {
     CallRefused: "call.refused",
     CallTransferred: "call.transferred",
     KeyPressed: "key",
+    MessageTaken: "message",
     AccountChanged: "account",
     ProviderChanged: "provider",
     SourceBanned: "banned",
 }
 
 
-WORDS = ("transcript", "reply", "caller", "to", "text", "key")
+WORDS = ("transcript", "reply", "caller", "to", "text", "key", "name", "number")
 """Fields that hold what was said, by whom, and which keys were pressed."""
 
 

@@ -20,7 +20,7 @@ from appliance.flow.desk import Desk
 from appliance.flow.pace import Pace
 from appliance.flow.phrases import BACK, FAREWELL, GOODBYE, STILL_THERE, render_all
 from appliance.flow.vad import Silero
-from appliance.knowledge.clerk import Answer
+from appliance.knowledge.clerk import Answer, Context
 from appliance.terms.errors import EngineDown
 from appliance.terms.events import (
     CallEnded,
@@ -71,7 +71,7 @@ class Script:
     asked: list[list[Message]] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
 
-    async def find(self, words: str, earlier: str) -> Answer | None:
+    async def find(self, words: str, context: Context) -> Answer | None:
         return self.known.get(words)
 
 
