@@ -3,25 +3,34 @@
     .venv/bin/python benchmarks/fit_matching.py
 
 For each business in `benchmarks/matching` (made up for this alone): `knowledge.md`, and `questions.tsv` with the lines
-that answer it (0: none does) and the question. What is judged is the best passage of each question. How well that does
-is measured on businesses that were left out of the fit, one after the other.
+that answer it (0: none does) and the question; and of `benchmarks/businesses` those that are not held out. What is
+judged is the best passage of each question. How well that does is measured on businesses that were left out of the
+fit, one after the other.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from appliance.app import desk
+from appliance.bench import business
+from appliance.bench.business import Question
 from appliance.engines.local.minilm import MiniLm
 from appliance.knowledge import index, passages
+from appliance.knowledge.passages import Passage
 from appliance.models.manifest import default_models_dir
 from appliance.terms.meaning import Meaning
 
 HERE = Path(__file__).parent / "matching"
+EVALUATED = Path(__file__).parent / "businesses"
+FITTED = ("dental-practice", "harbour-house", "hotel")
+DEFAULT = Path(desk.__file__).parent / "defaults" / "harbour-house.md"
 MODEL = default_models_dir() / "all-minilm-l6-v2"
 RIDGE = 1.0
 ROUNDS = 30
@@ -37,17 +46,42 @@ class Reader:
         return [self._model.read(text) for text in texts]
 
 
-async def judged(reader: Reader, folder: Path) -> tuple[Rows, Rows, int]:
-    """Of each question, the evidence for its best passage and whether that is right; and how many have an answer."""
-    cut = passages.cut((folder / "knowledge.md").read_text(encoding="utf-8"), "knowledge.md")
+Asked = tuple[str, Callable[[Passage], bool]]
+"""A question, and whether a passage answers it."""
+
+
+def written_for_this(folder: Path) -> tuple[str, list[Asked], int]:
+    """The knowledge, its questions, and how many have an answer."""
     lines = [line.split("\t", 1) for line in (folder / "questions.tsv").read_text(encoding="utf-8").splitlines()]
-    known = index.Index(await index.entries(reader, cut))
+    asked: list[Asked] = [(question, partial(_on_a_line, places.split(","))) for places, question in lines]
+    return (folder / "knowledge.md").read_text(encoding="utf-8"), asked, sum(places != "0" for places, _ in lines)
+
+
+def evaluated(folder: Path) -> tuple[str, list[Asked], int]:
+    """The same of a business that `frontdesk eval` knows: what it expects of a reply, a passage must have."""
+    known = business.load(folder)
+    asked: list[Asked] = [(one.ask, partial(_is_right, one)) for one in known.questions if one.kind != "hours"]
+    text = (known.knowledge or DEFAULT).read_text(encoding="utf-8")
+    return text, asked, sum(question.kind == "fact" for question in known.questions)
+
+
+def _on_a_line(numbers: Sequence[str], passage: Passage) -> bool:
+    return passage.place.rsplit(":", 1)[1] in numbers
+
+
+def _is_right(question: Question, passage: Passage) -> bool:
+    return question.kind == "fact" and question.right(passage.text)
+
+
+async def judged(reader: Reader, text: str, asked: Sequence[Asked]) -> tuple[Rows, Rows]:
+    """Of each question, the evidence for its best passage, and whether that is right."""
+    known = index.Index(await index.entries(reader, passages.cut(text, "knowledge.md")))
     evidence, right = [], []
-    for places, question in lines:
+    for question, answers in asked:
         best = known.find(question, (await reader.read([question]))[0])[0]
         evidence.append(best.evidence)
-        right.append(best.entry.passage.place.rsplit(":", 1)[1] in places.split(","))
-    return np.array(evidence), np.array(right, float), sum(places != "0" for places, _ in lines)
+        right.append(answers(best.entry.passage))
+    return np.array(evidence), np.array(right, float)
 
 
 def fit(evidence: Rows, right: Rows) -> Rows:
@@ -76,17 +110,18 @@ def area(chance: Rows, right: Rows) -> float:
 
 
 async def main() -> None:
-    folders = sorted(folder for folder in HERE.iterdir() if folder.is_dir())
+    businesses = [written_for_this(folder) for folder in sorted(HERE.iterdir()) if folder.is_dir()]
+    businesses += [evaluated(EVALUATED / name) for name in FITTED]
     reader = Reader()
-    found = [await judged(reader, folder) for folder in folders]
+    found = [await judged(reader, text, asked) for text, asked, _ in businesses]
     held = []
-    for left_out, (evidence, _, _) in enumerate(found):
+    for left_out, (evidence, _) in enumerate(found):
         others = [one for number, one in enumerate(found) if number != left_out]
-        weights = fit(np.concatenate([e for e, _, _ in others]), np.concatenate([r for _, r, _ in others]))
+        weights = fit(np.concatenate([e for e, _ in others]), np.concatenate([r for _, r in others]))
         held.append(chances(evidence, weights))
-    evidence, right = np.concatenate([e for e, _, _ in found]), np.concatenate([r for _, r, _ in found])
-    chance, facts = np.concatenate(held), sum(number for _, _, number in found)
-    print(f"{len(folders)} businesses, {len(right)} questions, {facts} with an answer")
+    evidence, right = np.concatenate([e for e, _ in found]), np.concatenate([r for _, r in found])
+    chance, facts = np.concatenate(held), sum(number for _, _, number in businesses)
+    print(f"{len(businesses)} businesses, {len(right)} questions, {facts} with an answer")
     print(f"the right passage is the best of {right.sum() / facts:.1%} of those; area {area(chance, right):.3f}")
     print("chance   right ones kept   wrong ones kept out")
     for least in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8):

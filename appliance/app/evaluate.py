@@ -44,6 +44,7 @@ async def evaluate(
         clock = Asked(datetime.now())
         assert room.engines.reader is not None
         clerk = await open_clerk(who.facts, room.engines.reader, lambda: clock.at)
+        written = [passage.text for passage in who.facts.passages]
         for number, question in enumerate(business.questions):
             clock.at = question.now or datetime.now()
             agent = Agent(room.engines.llm, who.instructions, Memory(), clerk.find, call=f"eval-{number}")
@@ -52,8 +53,8 @@ async def evaluate(
                 "kind": question.kind,
                 "ask": question.ask,
                 "reply": reply,
-                "right": question.right(reply),
-                "invented": question.invented(reply),
+                "right": question.right(reply, written),
+                "invented": question.invented(reply, written),
             }
             rows.append(row)
             tell(row)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -43,13 +44,16 @@ class Question:
     never: tuple[str, ...] = ()
     file: Path | None = None
 
-    def right(self, reply: str) -> bool:
+    def right(self, reply: str, written: Sequence[str] = ()) -> bool:
+        """`written`: the owner's sentences. To quote one is no invention, but of what nobody wrote, no answer."""
         if self.kind == "unknown":
-            return bool(ADMITS.search(reply)) and not self.invented(reply)
+            return bool(ADMITS.search(reply)) and not self.invented(reply, written)
         return any(re.search(pattern, reply, re.IGNORECASE) for pattern in self.expect) and not self.invented(reply)
 
-    def invented(self, reply: str) -> bool:
+    def invented(self, reply: str, written: Sequence[str] = ()) -> bool:
         """Does the reply say what nobody wrote?"""
+        for sentence in written:
+            reply = reply.replace(sentence, "")
         return any(re.search(pattern, reply, re.IGNORECASE) for pattern in self.never)
 
 

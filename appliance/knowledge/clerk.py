@@ -28,8 +28,8 @@ from .intents import Intent, Intents
 from .matching import Match, content
 from .taking import Message, Taking, ask, asked_for, begin, go_on, offered
 
-SURE = 0.6
-PERHAPS = 0.2
+SURE = 0.7
+PERHAPS = 0.15
 """Chances that a passage answers: from the first on it is said as the answer, from the second on with a doubt."""
 BESIDE = 0.04
 """A second passage that scores so little less than the first is said as well."""

@@ -63,8 +63,8 @@ ASKED_FOR = [
     (re.compile(asks, re.IGNORECASE), re.compile(has, 0 if kind == "person" else re.IGNORECASE))
     for kind, (asks, has) in KINDS.items()
 ]
-WEIGHTS: tuple[float, ...] = (0.0,) * 7
-BIAS = 0.0
+WEIGHTS = (2.179, 3.689, -1.356, 3.49, 1.761, -1.709, -1.245)
+BIAS = -3.915
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

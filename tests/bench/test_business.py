@@ -40,6 +40,15 @@ def test_what_is_unknown_is_right_where_it_is_admitted_and_nothing_is_invented(
     assert (question.right(reply), question.invented(reply)) == (right, invented)
 
 
+def test_to_quote_the_owner_is_no_invention_but_no_admission_either() -> None:
+    question = Question(ask="What does a crown cost?", kind="unknown", never=("pounds", r"\d"))
+    written = ["A filling costs 110 pounds.", "Come in."]
+    quoted = "I'm not sure about that. What I do know is this: A filling costs 110 pounds."
+    assert (question.right(quoted, written), question.invented(quoted, written)) == (True, False)
+    assert (question.right(written[0], written), question.invented(written[0], written)) == (False, False)
+    assert question.invented("A crown costs 110 pounds.", written)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
