@@ -8,6 +8,7 @@ import logging
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -201,11 +202,12 @@ class Daemon:
     async def _open(self, config: Config, who: Mapping[str, Role]) -> None:
         """Raises EngineError where the language model cannot hold what somebody is to know."""
         engines, desks = self._room.engines, {}
-        takes = config.messages.take and self._messages is not None
+        if self._messages is None:  # they could not be kept
+            config = replace(config, messages=replace(config.messages, take=False))
         for name, one in who.items():
             await engines.llm.prefill(PROBE, [Message("system", one.instructions)])
             await engines.llm.forget(PROBE)
-            desks[name] = await open_desk(config, one, engines, self._clock, self._meanings, takes_messages=takes)
+            desks[name] = await open_desk(config, one, engines, self._clock, self._meanings)
         self._calls.open(desks, config.limits.calls)
         self._web.business = who[""].business
 

@@ -84,19 +84,12 @@ def roles(config: Config) -> dict[str, Role]:
     return found
 
 
-async def open_desk(
-    config: Config,
-    who: Role,
-    engines: Engines,
-    clock: Clock,
-    kept: Meanings | None = None,
-    *,
-    takes_messages: bool = False,
-) -> Desk:
+async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock, kept: Meanings | None = None) -> Desk:
     """Once the engines are ready. Raises EngineError."""
     assert engines.reader is not None, "a device has one"
     now = datetime.now  # by the wall clock where the device stands
-    clerk = await open_clerk(who.facts, engines.reader, now, kept, takes_messages=takes_messages)
+    how = {"composes": config.agent.answers == "compose", "takes_messages": config.messages.take}
+    clerk = await open_clerk(who.facts, engines.reader, now, kept, **how)
     return Desk(
         engines=engines,
         silero=Silero(),

@@ -43,7 +43,9 @@ async def evaluate(
         await room.start(READY_WITHIN_S)
         clock = Asked(datetime.now())
         assert room.engines.reader is not None
-        clerk = await open_clerk(who.facts, room.engines.reader, lambda: clock.at)
+        clerk = await open_clerk(
+            who.facts, room.engines.reader, lambda: clock.at, composes=config.agent.answers == "compose"
+        )
         written = [passage.text for passage in who.facts.passages]
         for number, question in enumerate(business.questions):
             clock.at = question.now or datetime.now()

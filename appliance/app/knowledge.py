@@ -30,11 +30,20 @@ async def open_clerk(
     kept: Meanings | None = None,
     *,
     takes_messages: bool = True,
+    composes: bool = False,
 ) -> Clerk:
     """Raises EngineError."""
     reads = Remembering(reader, kept) if kept is not None else reader
     read = index.Index(await index.entries(reads, known.passages))
-    return Clerk(known.hours, now, reader, read, await intents.read(reads), takes_messages=takes_messages)
+    return Clerk(
+        known.hours,
+        now,
+        reader,
+        read,
+        await intents.read(reads),
+        takes_messages=takes_messages,
+        composes=("whole" if known.text else "found") if composes else "",
+    )
 
 
 class Remembering:

@@ -72,9 +72,9 @@ class Rehearsal:
 
     async def _hold(self, caller: Pcm, greet: bool, patience: float, until_reply: bool) -> Recording:
         clock = LoopClock()
-        engines = PacedEngines(self.desk.engines, self._elsewhere, Speeds()).engines()
-        how = pace(self._config)
-        desk = dataclasses.replace(self.desk, engines=engines, clock=clock, pace=how, patience=patience)
+        paced = PacedEngines(self.desk.engines, self._elsewhere, Speeds())
+        engines, find, how = paced.engines(), paced.finding(self.desk.find), pace(self._config)
+        desk = dataclasses.replace(self.desk, engines=engines, find=find, clock=clock, pace=how, patience=patience)
         line = FileLine(caller, engines.tts.rate, clock, lead_in_ms=0)
         began, events = clock.now(), list[dict[str, Any]]()
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from appliance.engines.contracts import Engines, Message, Sound, Token, Transcript
+from appliance.flow.desk import Find
+from appliance.knowledge.clerk import Answer, Context
 from appliance.terms.errors import EngineError
 from appliance.terms.units import CAPTURE_RATE, Pcm
 
@@ -35,6 +37,7 @@ class Speeds:
     clause: float = 0.03
     per_second_spoken: float = 0.055
     sense: float = 0.05
+    find: float = 0.015
 
 
 class Elsewhere:
@@ -72,6 +75,16 @@ class PacedEngines:
 
     def engines(self) -> Engines:
         return Engines(stt=self, llm=self, tts=self, sense=self)
+
+    def finding(self, find: Find) -> Find:
+        """What is known, as late as it would be found."""
+
+        async def found(words: str, context: Context) -> Answer | None:
+            answer = await self._elsewhere.do(_awaited(find(words, context)))
+            await asyncio.sleep(self._speeds.find)
+            return answer
+
+        return found
 
     @property
     def rate(self) -> int:
@@ -124,6 +137,10 @@ class PacedEngines:
         finally:
             with contextlib.suppress(EngineError):
                 await self._elsewhere.do(stream.close())
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work
 
 
 class _Stream(Generic[T]):

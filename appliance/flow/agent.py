@@ -83,11 +83,12 @@ class Agent:
             yield Token(WAITING, ends=1.0)
             return
         answer = self._prepared[words] = await self._find(words, self._context())
-        if answer is not None:
+        if answer is not None and answer.text:
             ends = await self._ends(words, answer)
             yield Token(answer.text.removeprefix(said).lstrip(), ends=ends, source=answer.source)
             return
-        messages = [*self.conversation, Message("user", plain(words))]
+        notes = f"{plain(answer.notes)}\n\n" if answer is not None else ""
+        messages = [*self.conversation, Message("user", f"{notes}{plain(words)}")]
         if said:
             messages.append(Message("assistant", said))
         tokens = self._llm.generate(self._call, messages, max_tokens=max_tokens)
@@ -104,8 +105,8 @@ class Agent:
 
     async def _ends(self, words: str, answer: Answer) -> float | None:
         """How likely the caller has finished; None where nobody can tell soon, which keeps nobody from an answer."""
-        if answer.computed:
-            return None if MORE_MAY_COME.search(words) else 1.0
+        if answer.whole and not MORE_MAY_COME.search(words):
+            return 1.0
         try:
             async with asyncio.timeout(WEIGHED_WITHIN_S):
                 return await self._llm.weigh(self._call, [*self.conversation, Message("user", plain(words))])

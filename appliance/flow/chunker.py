@@ -48,7 +48,13 @@ class Chunker:
         return rest
 
     def _end(self) -> int | None:
-        """Where the next clause ends, or None while it is not known."""
+        """Where the next clause ends, or None while it is not known. What comes all at once is cut like what comes by
+        the word: its first clause must not be long, only because the end of it is in sight."""
+        ends = [end for end in (self._broken(), self._overlong()) if end is not None]
+        return min(ends, default=None)
+
+    def _broken(self) -> int | None:
+        """After the first punctuation that is worth a pause."""
         least = FIRST_MIN_WORDS if self._first else LATER_MIN_WORDS
         for match in BREAK.finditer(self._text):
             head = self._text[: match.end()]
@@ -57,7 +63,7 @@ class Chunker:
             whole = bool(SENTENCE.search(match.group())) and not self._first
             if whole or len(head.split()) >= least:
                 return match.end()
-        return self._overlong()
+        return None
 
     def _overlong(self) -> int | None:
         """A clause without punctuation ends after so many words, but not after a weak one."""

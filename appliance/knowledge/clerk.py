@@ -2,7 +2,7 @@
 
     a question about opening hours             computed (`when.py`)
     a passage surely answers it                that passage, as it stands
-    a passage may answer it                    "I am not sure … what I do know is this: …"
+    a passage may answer it                    "I'm not quite sure, but I do know this: …", and the next best too
     none does                                  "I do not know. Shall I take a message?"
     something is to be passed on               a message is taken (`taking.py`)
     it asks for no fact                        nothing: the language model talks
@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 from appliance.terms.errors import EngineError
 from appliance.terms.meaning import Meaning, Reader
@@ -28,11 +29,13 @@ from .intents import Intent, Intents
 from .matching import Match, content
 from .taking import Message, Taking, ask, asked_for, begin, go_on, offered
 
-SURE = 0.7
-PERHAPS = 0.15
+SURE = 0.6
+PERHAPS = 0.2
 """Chances that a passage answers: from the first on it is said as the answer, from the second on with a doubt."""
 BESIDE = 0.04
 """A second passage that scores so little less than the first is said as well."""
+NOTES = 5
+"""So many passages are told to a language model that composes its answer."""
 MOST_WORDS = 45
 """So much can be listened to at once."""
 INQUIRES = re.compile(
@@ -43,13 +46,19 @@ INQUIRES = re.compile(
     re.IGNORECASE,
 )
 """Asks for something to be known or done."""
+LEADS_IN = re.compile(
+    r"^(?:\W*(?:hello|hi|hey|um|uh|er|oh|okay|ok|well|sorry|excuse me|good (?:morning|afternoon|evening|day))\b\W*)+"
+    r"(?=\w)",
+    re.IGNORECASE,
+)
+SENTENCE = re.compile(r"(?<=[.?!])\s+")
 REFERS = re.compile(
     r"^\W*(?:and|what about|how about|but)\b|\b(?:it|that|this|they|them|there|those|these|one|he|she|him|her|then)\b",
     re.IGNORECASE,
 )
 """Means something that was said before."""
 SORRY = "I'm sorry, I don't know that."
-UNSURE = "I'm not sure about that. What I do know is this:"
+UNSURE = "I'm not quite sure, but I do know this:"
 NOBODY = "I'm sorry, there is nobody here I could put you through to."
 OFFER = "Shall I take a message?"
 
@@ -74,10 +83,14 @@ class Answer:
     source: str = ""
     """Where the owner wrote it: `prices.md:12`."""
     computed: bool = False
+    whole: bool = False
+    """What the caller said is a whole question, and no more: for sure."""
     form: Taking | None = None
     """What is to be taken from the caller, once they have heard this."""
     taken: Message | None = None
     """What is to be passed on, now."""
+    notes: str = ""
+    """Instead of a text: what the language model should know to write one."""
 
 
 class Clerk:
@@ -92,13 +105,16 @@ class Clerk:
         intents: Intents,
         *,
         takes_messages: bool = True,
+        composes: Literal["", "whole", "found"] = "",
     ) -> None:
+        """`composes`: answers are the language model's own words; it knows the `whole` by heart, or what is `found`."""
         self._hours = hours
         self._now = now
         self._reader = reader
         self._index = index
         self._intents = intents
         self._takes_messages = takes_messages
+        self._composes = composes
 
     async def find(self, words: str, context: Context) -> Answer | None:
         """What to say to `words`."""
@@ -121,23 +137,27 @@ class Clerk:
         )
 
     async def _find(self, words: str, context: Context) -> Answer | None:
-        if (computed := when.answer(words, self._hours, self._now())) is not None:
-            return Answer(text=computed, computed=True)
+        asked = questions(words, context.asked)
+        now = self._now()
+        for one in asked:
+            if (computed := when.answer(one, self._hours, now)) is not None:
+                return Answer(text=computed, computed=True, whole=one is asked[0])
         if self._takes_messages and asked_for(words):
             return _begun(words, context)
         if self._reader is None or not len(self._index):
             return None
-        alone = f"{context.asked} {words}" if context.asked and REFERS.search(words) else ""
         try:
-            meanings = await self._reader.read([words, alone] if alone else [words])
+            meanings = await self._reader.read(asked)
         except EngineError:
             return None
-        matches = self._index.find(words, meanings[0])
-        if alone:
-            matches = max(matches, self._index.find(alone, meanings[1]), key=lambda found: found[0].chance)
+        found = [self._index.find(one, meaning) for one, meaning in zip(asked, meanings, strict=True)]
         meant = self._intents.meant(meanings[0])
-        if meant is not None and meant.likeness > matches[0].close:
+        if meant is not None and meant.likeness > found[0][0].close:
             return self._serve(meant.intent, words, context)
+        matches = max(found, key=lambda matches: matches[0].chance)
+        if self._composes:
+            notes = " ".join(match.entry.passage.text for match in matches[:NOTES])
+            return Answer(text="", notes=notes) if self._composes == "found" else None
         answer = known(words, meanings[0], matches)
         return self._offering(SORRY, context) if answer is not None and answer.text == SORRY else answer
 
@@ -158,21 +178,36 @@ class Clerk:
         return Answer(text=f"{text} {OFFER}", form=offered(context.caller))
 
 
+def questions(words: str, before: str) -> list[str]:
+    """What may be asked: the words as they are, without what leads in to them, their last question, and, where they go
+    on from the question `before`, with that."""
+    plain = LEADS_IN.sub("", words) or words
+    asking = [sentence for sentence in SENTENCE.split(plain) if INQUIRES.search(sentence) and len(sentence.split()) > 2]
+    goes_on = [f"{before.rstrip(' .?!')} {plain}"] if before and REFERS.search(plain) else []
+    return list(dict.fromkeys([plain, *asking[-1:], *goes_on]))
+
+
 def known(words: str, meaning: Meaning, matches: Sequence[Match]) -> Answer | None:
     """What to say by the best of the matches."""
     best = matches[0]
-    likely = best.chance
-    if likely >= SURE:
-        said = [match for match in matches[:2] if match is best or _beside(best, match)]
-        return Answer(
-            text=" ".join(match.entry.passage.text for match in said),
-            source=", ".join(match.entry.passage.place for match in said),
-        )
+    if best.chance >= SURE:
+        return _quoted([match for match in matches[:2] if match is best or _beside(best, match)])
     if not INQUIRES.search(words) or not content(meaning):
         return None
-    if likely >= PERHAPS:
-        return Answer(text=f"{UNSURE} {best.entry.passage.text}", source=best.entry.passage.place)
+    if best.chance >= PERHAPS:
+        quoted = _quoted([match for match in matches[:2] if match is best or match.chance >= PERHAPS])
+        return replace(quoted, text=f"{UNSURE} {quoted.text}")
     return Answer(text=SORRY)
+
+
+def _quoted(matches: Sequence[Match]) -> Answer:
+    """As many of them as can be listened to at once, and the first."""
+    found = [match.entry.passage for match in matches]
+    if sum(len(passage.text.split()) for passage in found) > MOST_WORDS:
+        found = found[:1]
+    return Answer(
+        text=" ".join(passage.text for passage in found), source=", ".join(passage.place for passage in found)
+    )
 
 
 def _begun(words: str, context: Context) -> Answer:
@@ -181,5 +216,4 @@ def _begun(words: str, context: Context) -> Answer:
 
 
 def _beside(best: Match, other: Match) -> bool:
-    words = len(f"{best.entry.passage.text} {other.entry.passage.text}".split())
-    return best.score - other.score < BESIDE and other.chance >= SURE and words <= MOST_WORDS
+    return best.score - other.score < BESIDE and other.chance >= SURE

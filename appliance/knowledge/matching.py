@@ -63,8 +63,8 @@ ASKED_FOR = [
     (re.compile(asks, re.IGNORECASE), re.compile(has, 0 if kind == "person" else re.IGNORECASE))
     for kind, (asks, has) in KINDS.items()
 ]
-WEIGHTS = (2.179, 3.689, -1.356, 3.49, 1.761, -1.709, -1.245)
-BIAS = -3.915
+WEIGHTS = (3.389, 2.636, -0.317, 3.729, -1.86, -1.333, -0.743)
+BIAS = -2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,7 +75,9 @@ class AgentConfig:
     persona: str = ""
     """A text file that says how the agent speaks; empty = ours."""
     knowledge: str = ""
-    """A text file or folder of `.md` and `.txt` that says what it knows; empty = Harbour House."""
+    """A file or folder (`.md`, `.txt`, `.csv`, `.pdf`) that says what it knows; empty = Harbour House."""
+    answers: Literal["quote", "compose"] = "quote"
+    """What is known is said in the owner's own sentences, or the language model finds words for it."""
     greeting: str = "Hello, this is {business}. How can I help you?"
 
 

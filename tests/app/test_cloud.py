@@ -54,7 +54,7 @@ def configured(tmp_path: Path, port: int, **cloud: str) -> Path:
     file = tmp_path / "frontdesk.toml"
     settings = "".join(f'{key} = "{value}"\n' for key, value in {"allow": "text", **cloud}.items())
     provider = f'name = "helper"\nurl = "http://127.0.0.1:{port}/v1"\nllm = "x"\nprice_input = 1000.0\n'
-    file.write_text(f"[cloud]\n{settings}\n[[cloud.providers]]\n{provider}")
+    file.write_text(f'[agent]\nanswers = "compose"\n[cloud]\n{settings}\n[[cloud.providers]]\n{provider}')
     return file
 
 

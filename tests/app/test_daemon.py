@@ -398,7 +398,7 @@ def test_a_missing_model_is_named_with_its_mend(tmp_path: Path) -> None:
 
 def test_a_model_that_is_none_is_told(tmp_path: Path, models: Path) -> None:
     """Right in size but not in content: only the engine finds out, and says so."""
-    for name in ("whisper-tiny.en", "en_US-joe-medium", "smart-turn-v3.2"):
+    for name in ("whisper-tiny.en", "en_US-joe-medium", "smart-turn-v3.2", "all-minilm-l6-v2"):
         (tmp_path / name).symlink_to(models / name)
     real = next((models / "qwen2.5-0.5b").glob("*.gguf"))
     (tmp_path / "qwen2.5-0.5b").mkdir()

@@ -35,6 +35,18 @@ def test_where_clauses_end(text: str, expected: list[str]) -> None:
     assert clauses(text) == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We are open Monday to Friday from 8 am to 6 pm and Saturday from 9 am to 1 pm. On Sunday we are closed.",
+        "Coffee: the kitchen is on the first floor, and coffee and tea are free.",
+        "A meeting room costs 20 euros an hour.",
+    ],
+)
+def test_what_comes_all_at_once_is_cut_like_what_comes_by_the_word(text: str) -> None:
+    assert clauses(text, size=1000) == clauses(text, size=1)
+
+
 def test_the_first_clause_comes_after_three_words_but_not_after_a_weak_one() -> None:
     first, *_ = clauses("You can find free parking places behind the building all day long")
     assert first == "You can find"

@@ -228,7 +228,7 @@ def test_a_question_is_answered_and_its_time_accounted_for(question: Pcm) -> Non
 
 
 def test_what_can_be_computed_needs_no_language_model(question: Pcm) -> None:
-    now = Answer(text="Yes, we are open now, until 6 pm.", computed=True)
+    now = Answer(text="Yes, we are open now, until 6 pm.", computed=True, whole=True)
     script = Script(words="Are you open now?", known={"Are you open now?": now})
     (turn,) = turns(held(script, question))
     assert turn.reply == "Yes, we are open now, until 6 pm."

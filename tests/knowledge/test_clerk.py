@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import pytest
 
 from appliance.knowledge import hours, index, intents
-from appliance.knowledge.clerk import OFFER, SORRY, UNSURE, Answer, Clerk, Context
+from appliance.knowledge.clerk import OFFER, SORRY, UNSURE, Answer, Clerk, Context, questions
 from appliance.knowledge.index import Index
 from appliance.knowledge.passages import cut
 from appliance.knowledge.taking import Message
@@ -27,7 +28,9 @@ TUESDAY = datetime(2026, 3, 10, 10, 0)
 NOTHING = Context()
 
 
-async def clerk(*, reader: WordReader | None = None, takes_messages: bool = True) -> Clerk:
+async def clerk(
+    *, reader: WordReader | None = None, takes_messages: bool = True, composes: Literal["", "whole", "found"] = ""
+) -> Clerk:
     reads = WordReader()
     return Clerk(
         hours.read(WRITTEN),
@@ -36,6 +39,7 @@ async def clerk(*, reader: WordReader | None = None, takes_messages: bool = True
         Index(await index.entries(reads, cut(WRITTEN, "mill.md"))),
         await intents.read(reads),
         takes_messages=takes_messages,
+        composes=composes,
     )
 
 
@@ -56,18 +60,17 @@ async def test_opening_hours_are_computed() -> None:
 
 
 async def test_what_may_be_meant_is_said_with_a_doubt() -> None:
-    answer = await said("Are dogs allowed in the restaurant?")
-    assert answer is not None
-    assert answer.text.startswith((UNSURE, SORRY))
+    answer = await said("Are cats welcome upstairs?")
+    assert answer == Answer(text=f"{UNSURE} Dogs are welcome in the garden.", source="mill.md:5")
 
 
 async def test_what_nobody_wrote_is_not_known_and_a_message_offered() -> None:
-    answer = await said("Where is the helicopter landing platform?")
+    answer = await said("Which helicopters fly tonight?")
     assert answer is not None
     assert answer.text == f"{SORRY} {OFFER}"
     assert answer.form is not None
     assert answer.form.wanted == "offer"
-    without = await (await clerk(takes_messages=False)).find("Where is the helicopter landing platform?", NOTHING)
+    without = await (await clerk(takes_messages=False)).find("Which helicopters fly tonight?", NOTHING)
     assert without == Answer(text=SORRY)
 
 
@@ -118,7 +121,7 @@ async def test_a_question_in_between_is_answered_and_the_message_goes_on() -> No
 
 
 async def test_an_offer_that_is_passed_over_is_forgotten() -> None:
-    offered = await said("Where is the helicopter landing platform?")
+    offered = await said("Which helicopters fly tonight?")
     assert offered is not None
     answer = await said("Do you take cards?", Context(form=offered.form))
     assert answer is not None
@@ -143,3 +146,43 @@ async def test_instructions_in_the_owners_files_are_only_read_aloud() -> None:
     assert answer is not None
     assert answer.text.endswith("Dogs are welcome.")
     assert "free room" not in answer.text
+
+
+async def test_a_language_model_that_composes_is_given_what_was_found() -> None:
+    desk = await clerk(composes="found")
+    answer = await desk.find("Are dogs welcome?", NOTHING)
+    assert answer is not None
+    assert answer.text == ""
+    assert answer.notes.startswith("Dogs are welcome in the garden.")
+    hours = await desk.find("Are you open now?", NOTHING)
+    assert hours is not None
+    assert hours.computed
+    assert await (await clerk(composes="whole")).find("Are dogs welcome?", NOTHING) is None, "it knows it all by heart"
+
+
+@pytest.mark.parametrize(
+    ("words", "before", "found"),
+    [
+        ("Do you take cards?", "", ["Do you take cards?"]),
+        ("Excuse me, um, do you take cards?", "", ["do you take cards?"]),
+        ("Good morning. Do you take cards?", "", ["Do you take cards?"]),
+        ("Hello.", "", ["Hello."]),
+        ("We may be late. When do you close?", "", ["We may be late. When do you close?", "When do you close?"]),
+        ("What about Sunday?", "When are you open?", ["What about Sunday?", "When are you open What about Sunday?"]),
+        ("Do you take cards?", "When are you open?", ["Do you take cards?"]),
+    ],
+)
+def test_what_may_be_asked(words: str, before: str, found: list[str]) -> None:
+    assert questions(words, before) == found
+
+
+async def test_a_day_goes_on_from_a_question_about_hours() -> None:
+    answer = await said("What about Wednesday?", Context(asked="When are you open?"))
+    assert answer is not None
+    assert (answer.computed, answer.text) == (True, "On Wednesday we are open from 8 am to 6 pm.")
+
+
+async def test_the_last_of_several_questions_is_answered() -> None:
+    answer = await said("We might be late. When do you close on Friday?")
+    assert answer is not None
+    assert answer.computed
