@@ -17,6 +17,7 @@ from rich.table import Table
 
 from appliance.bench import calls as calls_bench
 from appliance.bench import fallback as fallback_bench
+from appliance.bench import knowledge as knowledge_bench
 from appliance.bench import line as line_bench
 from appliance.bench import llm as llm_bench
 from appliance.bench import overlap as overlap_bench
@@ -27,12 +28,12 @@ from appliance.bench import telemetry as telemetry_bench
 from appliance.bench import tts as tts_bench
 from appliance.bench import turn as turn_bench
 from appliance.bench import utterances
-from appliance.engines.local.proxy import LocalLanguageModel, LocalRecogniser, LocalSynthesiser
+from appliance.engines.local.proxy import LocalLanguageModel, LocalReader, LocalRecogniser, LocalSynthesiser
 from appliance.workers.supervisor import Worker
 
 from . import settings
 from .desk import role
-from .engines import llm_worker, stt_worker, tts_worker, weights
+from .engines import llm_worker, sense_worker, stt_worker, tts_worker, weights
 from .places import state_dir
 from .tuning import Tuning
 
@@ -149,6 +150,22 @@ def llm(config: ConfigFile = None, as_json: Json = False) -> None:
     async def measure() -> dict[str, Any]:
         async with _ready(worker):
             return await llm_bench.measure(LocalLanguageModel(worker), instructions, tell=_progress)
+
+    _show(None, asyncio.run(measure()), as_json)
+
+
+@app.command()
+def knowledge(
+    passages: Annotated[int, typer.Option(min=1, max=20_000, help="How much an owner wrote.")] = 2000,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """How long it takes to read what an owner wrote, and to find in it what a caller asks."""
+    worker = sense_worker(settings.load(config, os.environ), emit=lambda event: None)
+
+    async def measure() -> dict[str, Any]:
+        async with _ready(worker):
+            return await knowledge_bench.measure(LocalReader(worker), _progress, passages=passages)
 
     _show(None, asyncio.run(measure()), as_json)
 

@@ -51,16 +51,7 @@ class EngineRoom:
         self.stt = stt_worker(config, tuning, emit)
         self.llm = llm_worker(config, instructions, state, tuning, emit)
         self.tts = tts_worker(config, tuning, emit)
-        self.sense = Worker(
-            "sense",
-            f"{LOCAL}.sense:Sense",
-            {
-                "turn": str(weights(config, TURN_MODEL, "*.onnx")),
-                "meaning": str(weights(config, MEANING_MODEL, "*.onnx")),
-                "tokenizer": str(weights(config, MEANING_MODEL, "tokenizer.json")),
-            },
-            emit=emit,
-        )
+        self.sense = sense_worker(config, emit)
         self.engines = Engines(
             stt=LocalRecogniser(self.stt),
             llm=LocalLanguageModel(self.llm),
@@ -128,6 +119,15 @@ def tts_worker(config: Config, tuning: Tuning, emit: Emit) -> Worker:
         "threads": tuning.threads("tts", config.tts.voice, config.tts.threads),
     }
     return Worker("tts", f"{LOCAL}.piper:Piper", options, emit=emit)
+
+
+def sense_worker(config: Config, emit: Emit) -> Worker:
+    models = {
+        "turn": str(weights(config, TURN_MODEL, "*.onnx")),
+        "meaning": str(weights(config, MEANING_MODEL, "*.onnx")),
+        "tokenizer": str(weights(config, MEANING_MODEL, "tokenizer.json")),
+    }
+    return Worker("sense", f"{LOCAL}.sense:Sense", models, emit=emit)
 
 
 def names(config: Config) -> list[str]:
