@@ -50,8 +50,11 @@ class Chunker:
     def _end(self) -> int | None:
         """Where the next clause ends, or None while it is not known. What comes all at once is cut like what comes by
         the word: its first clause must not be long, only because the end of it is in sight."""
-        ends = [end for end in (self._broken(), self._overlong()) if end is not None]
-        return min(ends, default=None)
+        broken, overlong = self._broken(), self._overlong()
+        if broken is None or overlong is None:
+            return overlong if broken is None else broken
+        more = any(letter.isalnum() for letter in self._text[overlong:broken])
+        return min(overlong, broken) if more else broken
 
     def _broken(self) -> int | None:
         """After the first punctuation that is worth a pause."""

@@ -26,6 +26,7 @@ def clauses(text: str, *, size: int = 4) -> list[str]:
         ("The room costs 10.50 an hour.", ["The room costs", "10.50 an hour."]),
         ("Ask Mr. Brown.", ["Ask Mr. Brown."]),
         ("Hello! How are you? Fine.", ["Hello!", "How are you?", "Fine."]),
+        ("We open at eight – café too.", ["We open at eight –", "café too."]),
         ("One\ntwo", ["One", "two"]),
         ("", []),
         ("   ", []),
