@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from appliance.control.messages import MessagesApi
 from appliance.control.verbs import Verbs
 from appliance.doors.webrtc import WebrtcDoor
 from appliance.engines.contracts import Message
+from appliance.flow.desk import Desk
 from appliance.store.meanings import Meanings
 from appliance.telemetry.host import Host
 from appliance.telemetry.metrics import Metrics
@@ -75,6 +76,7 @@ class Daemon:
         self._meanings = _meanings(state)
         self._messages = _messages(config, self._roles[""].business, state, self._clock)
         self._changing = asyncio.Lock()
+        self._rendering: asyncio.Task[None] | None = None
         self._watch = Watch(lambda: (path for who in self._roles.values() for path in who.paths), self._read_again)
         self._tracing = open_tracing(config)
         self._certificate = _certificate(config, state)
@@ -209,6 +211,10 @@ class Daemon:
             await engines.llm.forget(PROBE)
             desks[name] = await open_desk(config, one, engines, self._clock, self._meanings)
         self._calls.open(desks, config.limits.calls)
+        if self._rendering is not None:
+            self._rendering.cancel()
+        if self._cloud is None:  # with providers, each call finds its own voice
+            self._rendering = asyncio.create_task(_render(desks.values()), name="rendering")
         self._web.business = who[""].business
 
     def standing_still(self) -> list[str]:
@@ -237,6 +243,8 @@ class Daemon:
             last_first.push_async_callback(self._room.stop)
             last_first.push_async_callback(self._web.stop)
             last_first.push_async_callback(self._calls.close)
+            if self._rendering is not None:
+                last_first.callback(self._rendering.cancel)
             last_first.push_async_callback(self._watch.stop)
             if self._phone is not None:
                 last_first.push_async_callback(self._phone.close)
@@ -332,6 +340,15 @@ def _certificate(config: Config, state: Path) -> certificate.Certificate | None:
         return certificate.own(state / "tls", datetime.now(UTC))
     chain = Path(config.http.tls).expanduser()
     return certificate.given(chain, Path(config.http.tls_key).expanduser() if config.http.tls_key else chain)
+
+
+async def _render(desks: Iterable[Desk]) -> None:
+    """What is missing is only said a little later."""
+    try:
+        for desk in desks:
+            await desk.render()
+    except EngineError as error:
+        log.warning("answers are not rendered beforehand: %s", error)
 
 
 def _meanings(state: Path) -> Meanings | None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from appliance.doors.sip.options import account_name
 from appliance.engines.contracts import Engines
 from appliance.engines.gate import DOORS, NEEDS, Gate
 from appliance.flow.desk import Desk
+from appliance.flow.instant import Instant
 from appliance.flow.pace import Pace
 from appliance.flow.phrases import render_all
 from appliance.flow.vad import Silero
 from appliance.knowledge import facts
+from appliance.knowledge.clerk import SORRY, UNSURE
 from appliance.knowledge.facts import Facts
 from appliance.store.meanings import Meanings
 from appliance.terms.clock import Clock
@@ -90,8 +93,11 @@ async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock, k
     now = datetime.now  # by the wall clock where the device stands
     how = {"composes": config.agent.answers == "compose", "takes_messages": config.messages.take}
     clerk = await open_clerk(who.facts, engines.reader, now, kept, **how)
+    voice = Instant(engines.tts, clock)
+    known = [passage.text for passage in who.facts.passages] if config.agent.instant and not how["composes"] else []
     return Desk(
-        engines=engines,
+        engines=replace(engines, tts=voice),
+        render=partial(voice.render, [SORRY, UNSURE, *known] if known else []),
         silero=Silero(),
         notice=who.notice,
         phrases=await render_all(engines.tts, who.greeting),

@@ -28,6 +28,8 @@ class Desk:
     """Said after the first words of a call of ours."""
     instructions: str
     find: Find
+    render: Callable[[], Awaitable[None]]
+    """Make ready what is said often, while nobody needs the voice. Raises EngineError."""
     clock: Clock
     pace: Pace
     patience: float

@@ -78,6 +78,8 @@ class AgentConfig:
     """A file or folder (`.md`, `.txt`, `.csv`, `.pdf`) that says what it knows; empty = Harbour House."""
     answers: Literal["quote", "compose"] = "quote"
     """What is known is said in the owner's own sentences, or the language model finds words for it."""
+    instant: bool = True
+    """How those sentences begin is rendered beforehand, while nobody needs the voice."""
     greeting: str = "Hello, this is {business}. How can I help you?"
 
 

@@ -41,6 +41,10 @@ REPLY = "We are open from eight to six. On Saturday we close at one. On Sunday w
 S_PER_WORD = 0.3
 
 
+async def nothing_to_render() -> None:
+    pass
+
+
 @dataclass
 class Script:
     """What the engines do, and what they were asked. Delays in seconds."""
@@ -157,6 +161,7 @@ async def opened(
         notice="",
         instructions="You are a receptionist.",
         find=script.find,
+        render=nothing_to_render,
         clock=LoopClock(),
         pace=Pace(speculate=speculate, max_tokens=80),
         patience=1.0,
