@@ -63,8 +63,8 @@ ASKED_FOR = [
     (re.compile(asks, re.IGNORECASE), re.compile(has, 0 if kind == "person" else re.IGNORECASE))
     for kind, (asks, has) in KINDS.items()
 ]
-WEIGHTS = (3.389, 2.636, -0.317, 3.729, -1.86, -1.333, -0.743)
-BIAS = -2.5
+WEIGHTS = (2.997, 2.739, -0.592, 3.267, -1.933, -0.718, -0.631)
+BIAS = -2.303
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

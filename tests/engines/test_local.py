@@ -19,8 +19,10 @@ from appliance.dsp.resample import Resampler
 from appliance.engines.local.llama import Llama
 from appliance.engines.local.piper import Piper, speakable
 from appliance.engines.local.requantise import requantised
+from appliance.engines.local.sense import Sense
 from appliance.engines.local.smartturn import SmartTurn
 from appliance.engines.local.whisper import WINDOW_S, Whisper, windows
+from appliance.terms.meaning import Meaning
 from appliance.terms.units import CAPTURE_RATE, dbfs
 from appliance.workers.mailbox import Mailbox, Request
 from appliance.workers.wire import Decoder, Kind, Message, encode
@@ -93,6 +95,42 @@ def test_smart_turn_tells_a_finished_question_from_an_unfinished_one(
     whole = soundfile.read(utterances["parking"].file)
     assert detector.end_probability(whole) > 0.5
     assert detector.end_probability(whole[: len(whole) * 2 // 5]) < 0.5
+
+
+@pytest.fixture(scope="module")
+def sense(models: Path) -> Sense:
+    meaning = models / "all-minilm-l6-v2"
+    turn = models / "smart-turn-v3.2" / "smart-turn-v3.2-cpu.onnx"
+    return Sense(str(turn), str(meaning / "model.onnx"), str(meaning / "tokenizer.json"))
+
+
+def read(sense: Sense, *texts: str) -> list[Meaning]:
+    request = Request(id=1, op="read", deadline=0.0, arguments={"texts": list(texts)}, data=b"")
+    found = []
+    for meta, data in sense._handle(request):
+        vectors = np.frombuffer(data, np.float32).reshape(1 + len(meta["words"]), -1)
+        found.append(Meaning(whole=vectors[0], words=tuple(meta["words"]), each=vectors[1:]))
+    return found
+
+
+def test_what_means_the_same_is_near_as_a_whole_and_word_by_word(sense: Sense) -> None:
+    asked, dogs, parking = read(sense, "Can I bring my puppy?", "Dogs are welcome.", "Parking is free.")
+    assert asked.whole @ dogs.whole > asked.whole @ parking.whole + 0.1
+    puppy = asked.each[asked.words.index("puppy")]
+    assert puppy @ dogs.each[dogs.words.index("dogs")] > (puppy @ parking.each.T).max() + 0.1
+    assert np.linalg.norm(asked.whole) == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("text", ["", "…", "word " * 1000, "\0", "日本語"])
+def test_whatever_a_caller_says_can_be_read(sense: Sense, text: str) -> None:
+    (found,) = read(sense, text)
+    assert np.isfinite(found.whole).all()
+    assert len(found.words) == len(found.each) <= 128
+
+
+def test_an_unknown_wish_of_the_sense_worker_is_an_error(sense: Sense) -> None:
+    with pytest.raises(ValueError, match="unknown operation 'smell'"):
+        list(sense._handle(Request(id=1, op="smell", deadline=0.0, arguments={}, data=b"")))
 
 
 def test_piper_speaks_a_clause(piper: Piper) -> None:
