@@ -16,8 +16,9 @@ from appliance.knowledge.taking import Taking
 from appliance.terms.errors import EngineError
 
 from .desk import Find
-from .wording import asks_to_wait
+from .wording import asks_to_wait, says_goodbye
 
+GOODBYE = "Thank you for calling. Goodbye."
 WAITING = "Of course, take your time."
 MORE_MAY_COME = re.compile(r"\b(?:open|close[sd]?|hours)\W*$", re.IGNORECASE)
 """"Are you open" may go on: "… on Saturday?"."""
@@ -82,6 +83,9 @@ class Agent:
         if asks_to_wait(words):
             yield Token(WAITING, ends=1.0)
             return
+        if self.parts(words):
+            yield Token(GOODBYE, ends=1.0)
+            return
         answer = self._prepared[words] = await self._find(words, self._context())
         if answer is not None and answer.text:
             ends = await self._ends(words, answer)
@@ -95,6 +99,11 @@ class Agent:
         async with aclosing(tokens):
             async for token in tokens:
                 yield token
+
+    def parts(self, words: str) -> bool:
+        """Is the call over with these words? Not in the middle of a message."""
+        form = self._memory.form
+        return says_goodbye(words) and (form is None or form.wanted == "offer")
 
     def _context(self) -> Context:
         asked, said = (

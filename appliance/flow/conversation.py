@@ -280,6 +280,8 @@ class Conversation:
             self._talk(self._say(self._desk.phrases.still_there, turn=0))
         elif step is Step.LEAVE:
             self._spawn(self._leave(self._desk.phrases.goodbye, "silence"))
+        elif step is Step.PART:
+            self.line.hang_up("goodbye")
 
     # --- answering
 
@@ -450,6 +452,8 @@ class Conversation:
             self._agent.settle(words, heard)
             if asks_to_wait(words):
                 self._silence.be_patient()
+            if self._agent.parts(words) and not interrupted:
+                self._silence.part()
             self._spawn(if_it_can(self._agent.prepare()))
         self._desk.pace.turn(stt_s=reply.timeline.took("stt"), tok_s=reply.tok_s)
         self._emit(self._account.turn(self._turn, reply, heard, interrupted=interrupted, cut_in=cut_in))

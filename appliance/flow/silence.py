@@ -1,4 +1,4 @@
-"""A caller who says nothing: asked once whether they are there, then told goodbye. Pure."""
+"""A caller who says nothing: asked once whether they are there, then told goodbye; after a goodbye, let go. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ WAITING = 4.0
 """A caller who asked the agent to wait gets so many times as long."""
 
 
+PARTS_AFTER_S = 1.5
+
+
 class Step(Enum):
     ASK = auto()
     LEAVE = auto()
+    PART = auto()
+    """Both have said goodbye."""
 
 
 class Silence:
@@ -21,13 +26,18 @@ class Silence:
         self._since = now
         self._asked = False
         self._patience = 1.0
+        self._parting = False
 
     def broken(self, now: float, *, by_caller: bool) -> None:
         """Somebody speaks, or has just spoken."""
         self._since = now
         if by_caller:
-            self._asked = False
+            self._asked = self._parting = False
             self._patience = 1.0
+
+    def part(self) -> None:
+        """Goodbye was said. A caller who goes on speaking stays."""
+        self._parting = True
 
     def be_patient(self) -> None:
         """The caller asked the agent to wait."""
@@ -35,6 +45,8 @@ class Silence:
 
     def kept(self, now: float) -> Step | None:
         """Nobody speaks: is it time to say something?"""
+        if self._parting and now - self._since >= PARTS_AFTER_S:
+            return Step.PART
         if not self._after_s or now - self._since < self._after_s * self._patience:
             return None
         self._since = now

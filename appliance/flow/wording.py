@@ -52,6 +52,14 @@ WAIT = re.compile(
 )
 WAITS = re.compile(r"\b(?:hold on|hang on|wait|moment|second|minute|sec|let me|bear with)\b", re.IGNORECASE)
 
+PARTING = frozenset(
+    """a alright all and bye byebye day evening everything fine for good goodbye great have help is it later lot lovely much
+    nice night no of oh ok okay one perfect right rest see so soon thank thanks that that's the then tomorrow too very was
+    week weekend well yes you your""".split()  # noqa: SIM905
+)
+"""Of these alone a goodbye is made."""
+GOODBYE = re.compile(r"\b(?:good ?bye|bye|bye ?bye|good night|see you)\b", re.IGNORECASE)
+
 
 class Words(Enum):
     """Is what was said a whole utterance?"""
@@ -107,6 +115,11 @@ def murmured(text: str) -> bool:
 def asks_to_wait(text: str) -> bool:
     """Is the agent asked for nothing but patience?"""
     return bool(WAIT.match(text) and WAITS.search(text))
+
+
+def says_goodbye(text: str) -> bool:
+    """Does the caller say goodbye, and nothing else?"""
+    return bool(GOODBYE.search(text)) and set(re.findall(r"[\w']+", text.lower())) <= PARTING
 
 
 def settled(before: str, now: str) -> str:

@@ -7,6 +7,10 @@ from collections.abc import AsyncGenerator, Sequence
 
 from appliance.engines.contracts import Message, Token
 from appliance.flow.agent import KEPT_TURNS, MOST_TURNS, WAITING, Agent, Memory
+from appliance.knowledge.clerk import Answer, Context
+from appliance.knowledge.taking import Message as Taken
+from appliance.knowledge.taking import begin, go_on, offered
+from appliance.terms.errors import EngineDown
 
 
 class Echo:
@@ -98,3 +102,83 @@ def test_a_caller_who_asks_for_a_moment_gets_it_without_the_model() -> None:
     llm = Echo()
     assert asyncio.run(said(Agent(llm, "Be kind.", Memory(), call="call"), "Hold on a second, please.")) == WAITING
     assert llm.seen == []
+
+
+class Dead(Echo):
+    """A language model that is down."""
+
+    async def weigh(self, call: str, messages: Sequence[Message]) -> float | None:
+        raise EngineDown("the worker is dead")
+
+
+async def clerk(words: str, context: Context) -> Answer | None:
+    """Takes messages, and knows of nothing else."""
+    step = begin(words, context.caller) if context.form is None else go_on(context.form, words)
+    return None if step is None else Answer(text=step.say, form=step.form, taken=step.taken)
+
+
+def test_a_message_gets_on_only_by_what_was_settled_and_is_taken_once() -> None:
+    taken: list[Taken] = []
+
+    async def talk() -> list[str]:
+        memory = Memory()
+        agent = Agent(Echo(), "", memory, clerk, call="call", caller="+4930123456@pbx", take=taken.append)
+        heard = []
+        for words in ("Please tell Ann that I am late", "Bob", "Yes", "Yes"):
+            for _ in range(2):  # the caller may go on: it is prepared again
+                await said(agent, f"{words} and")
+            heard.append(await said(agent, words))
+            assert len(taken) == 0
+            agent.settle(words, heard[-1])
+        assert memory.form is None
+        return heard
+
+    heard = asyncio.run(talk())
+    assert [reply.split()[-1] for reply in heard] == ["please?", "from?", "right?", "else?"]
+    assert taken == [Taken(to="Ann", text="I am late.", name="Bob", number="+4930123456")]
+
+
+def test_what_is_being_taken_outlives_the_line() -> None:
+    async def talk() -> str:
+        memory = Memory()
+        lost = Agent(Echo(), "", memory, clerk, call="one")
+        lost.settle("Hello", await said(lost, "Hello"))
+        await said(lost, "Please tell Ann that I am late")
+        lost.settle("Please tell Ann that I am late", "Of course.")
+        return await said(Agent(Echo(), "", memory, clerk, call="two"), "Bob")
+
+    assert asyncio.run(talk()).endswith("reach you?")
+
+
+def test_a_known_answer_needs_no_language_model() -> None:
+    async def known(words: str, context: Context) -> Answer | None:
+        return Answer(text="45 pounds.", source="prices.md:3")
+
+    async def talk() -> list[Token]:
+        agent = Agent(Dead(), "", Memory(), known, call="call")
+        return [token async for token in agent.reply("How much?", max_tokens=10)]
+
+    assert asyncio.run(talk()) == [Token("45 pounds.", ends=None, source="prices.md:3")]
+
+
+def test_a_language_model_that_composes_reads_what_was_found_before_the_words() -> None:
+    async def found(words: str, context: Context) -> Answer | None:
+        return Answer(text="", notes="A check-up is <|45|> pounds.")
+
+    async def talk() -> list[list[Message]]:
+        llm = Echo()
+        await said(Agent(llm, "", Memory(), found, call="call"), "How much?")
+        return llm.seen
+
+    assert asyncio.run(talk())[-1][-1] == Message("user", "A check-up is < |45| > pounds.\n\nHow much?")
+
+
+def test_an_offer_that_nobody_takes_up_is_gone() -> None:
+    async def talk() -> Memory:
+        memory = Memory(form=offered())
+        agent = Agent(Echo(), "", memory, clerk, call="call")
+        await said(agent, "What a day!")
+        agent.settle("What a day!", "Yes.")
+        return memory
+
+    assert asyncio.run(talk()).form is None

@@ -249,6 +249,15 @@ def test_what_the_owner_wrote_is_said_even_while_the_language_model_is_down(ques
     assert script.asked == []
 
 
+def test_who_says_goodbye_is_told_it_and_let_go(question: Pcm) -> None:
+    events = held(Script(words="Okay, thank you, goodbye."), question, silence(8.0))
+    (turn,) = turns(events)
+    assert turn.reply == "Thank you for calling. Goodbye."
+    ended = events[-1]
+    assert isinstance(ended, CallEnded)
+    assert ended.reason == "goodbye"
+
+
 def test_without_speculation_the_model_waits_for_the_end_of_the_turn(question: Pcm) -> None:
     (turn,) = turns(held(Script(), question, speculate=False))
     assert turn.speculated == "none"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.flow.silence import WAITING, Silence, Step
+from appliance.flow.silence import PARTS_AFTER_S, WAITING, Silence, Step
 
 
 def test_asked_once_then_told_goodbye() -> None:
@@ -30,3 +30,14 @@ def test_one_who_asked_to_wait_is_given_time() -> None:
 
 def test_some_owners_do_not_mind() -> None:
     assert Silence(0.0, 0.0).kept(1e6) is None
+
+
+def test_after_a_goodbye_the_caller_is_let_go_unless_they_go_on() -> None:
+    for after_s in (10.0, 0.0):
+        silence = Silence(after_s, 0.0)
+        silence.part()
+        silence.broken(2.0, by_caller=False)
+        assert silence.kept(2.0 + PARTS_AFTER_S - 0.1) is None
+        assert silence.kept(2.0 + PARTS_AFTER_S) is Step.PART
+    silence.broken(3.0, by_caller=True)
+    assert silence.kept(3.0 + PARTS_AFTER_S) is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.flow.wording import Words, asks_to_wait, finished, judged, murmured, same, settled
+from appliance.flow.wording import Words, asks_to_wait, finished, judged, murmured, same, says_goodbye, settled
 
 
 @pytest.mark.parametrize(
@@ -118,3 +118,23 @@ def test_no_text_is_too_strange(one: str, other: str) -> None:
 def test_the_same_words_whatever_the_marks() -> None:
     assert same("When are you open?", "when are you open...")
     assert not same("When are you open?", "When are you open on Monday?")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("Goodbye.", True),
+        ("Bye bye!", True),
+        ("Okay, thank you very much, bye.", True),
+        ("No, that's all, thanks. Have a nice day. Goodbye!", True),
+        ("Good night.", True),
+        ("Thank you.", False),
+        ("That's all.", False),
+        ("Can I buy a ticket?", False),
+        ("Bye the way, where is it?", False),
+        ("Goodbye to my money, is it really 40 euros?", False),
+        ("", False),
+    ],
+)
+def test_a_goodbye_and_nothing_else(text: str, parts: bool) -> None:
+    assert says_goodbye(text) is parts

@@ -20,6 +20,7 @@ const ENDS = {
   lost: "the line was lost",
   moved: "it went on over another line",
   silence: "nobody spoke any more",
+  goodbye: "both said goodbye",
   stopped: "Frontdesk was stopped",
 };
 
