@@ -53,9 +53,9 @@ WAIT = re.compile(
 WAITS = re.compile(r"\b(?:hold on|hang on|wait|moment|second|minute|sec|let me|bear with)\b", re.IGNORECASE)
 
 PARTING = frozenset(
-    """a alright all and bye byebye day evening everything fine for good goodbye great have help is it later lot lovely much
-    nice night no of oh ok okay one perfect right rest see so soon thank thanks that that's the then tomorrow too very was
-    week weekend well yes you your""".split()  # noqa: SIM905
+    """a all alright and bye byebye day evening everything fine for good goodbye great have help is it later lot lovely
+    much nice night no of oh ok okay one perfect right rest see so soon thank thanks that that's the then tomorrow too
+    very was week weekend well yes you your""".split()  # noqa: SIM905
 )
 """Of these alone a goodbye is made."""
 GOODBYE = re.compile(r"\b(?:good ?bye|bye|bye ?bye|good night|see you)\b", re.IGNORECASE)
