@@ -26,11 +26,13 @@ MOST_DIGITS = 15
 """E.164."""
 LEADS_IN = re.compile(
     r"^(?:\W*(?:yes|yeah|yep|no|sure|okay|ok|of course|certainly|well|hi|hello|um|uh|er|sorry|just say|say|from"
-    r"|(?:it|this|that)(?:'s| is)|i'm|i am|i'm called|it would be|(?:(?:my|the) )?name(?:'s| is)))*\b\W*",
+    r"|(?:it|this|that)(?:'s| is| was)|i'm|i am|called|it would be|(?:(?:my|the) )?name(?:'s| is)"
+    r"|you're speaking (?:with|to)|(?:please )?tell (?:him|her|them)))*\b\W*",
     re.IGNORECASE,
 )
 LEADS_OUT = re.compile(
-    r"\W*\b(?:speaking|here|please|thanks|thank you|calling|is my name|is the name|by the way)\b.*$", re.IGNORECASE
+    r"\W*\b(?:speaking|here|please|thanks|thank you|calling|is my name|is the name|by the way|from|of|at|with)\b.*$",
+    re.IGNORECASE,
 )
 NAME = re.compile(r"^[^\W\d_][\w'’.-]*(?: [^\W\d_][\w'’.-]*){0,4}$")
 ASKS = re.compile(
@@ -42,7 +44,7 @@ SPELLING = re.compile(r"\W*\b(?:spelled|spelt|that's|that is|which is)\W*$", re.
 YES = re.compile(
     r"^\W*(?:(?:oh|um|uh|well|okay|ok)\W+)*(?:yes|yeah|yep|yup|sure|correct|right|exactly|perfect|absolutely|of course"
     r"|please do|go ahead|okay|ok|fine|(?:that's|that is|all) (?:right|correct|it|fine|good|perfect)|it is"
-    r"|sounds good|i would|you can)\b",
+    r"|(?:that is|that's) quite right|spot on|m+-?hm+|mhm|uh-?huh|sounds good|i would|you can)\b",
     re.IGNORECASE,
 )
 NO = re.compile(
@@ -97,15 +99,20 @@ def read_out(number: str) -> str:
 
 def person(words: str) -> str:
     """The name in it, each part capitalised; spelled out letters are put together. Empty where there is none."""
+    if words.rstrip().endswith("?"):
+        return ""
     said = LEADS_OUT.sub("", LEADS_IN.sub("", words.strip())).strip(" .,!?…")
     if spelled := SPELLED.search(said):
         word = re.sub(r"[^A-Za-z]", "", spelled[0]).capitalize()
         before = SPELLING.sub("", said[: spelled.start()]).strip(" ,.-")
         first = before.split()[:-1] if len(before.split()) > 1 else []
         return " ".join([*(part[:1].upper() + part[1:] for part in first), word])
-    if not NAME.match(said) or ASKS.match(said) or words.rstrip().endswith("?"):
+    pieces = [LEADS_IN.sub("", piece).strip() for piece in re.split(r"(?<!\bDr)(?<!\bMr)(?<!\bMrs)[.,;]\s*", said)]
+    names = [piece for piece in pieces if NAME.match(piece) and not ASKS.match(piece)]
+    if not names:
         return ""
-    return " ".join(part[:1].upper() + part[1:] for part in said.split())
+    name = max(reversed(names), key=lambda name: len(name.split()) > 1)
+    return " ".join(part[:1].upper() + part[1:] for part in name.split())
 
 
 def agrees(words: str) -> bool | None:

@@ -23,22 +23,46 @@ from .dictation import LEAST_DIGITS, agrees, digits, drops, person, phone_number
 
 Wanted = Literal["offer", "text", "name", "number", "check", "which"]
 MOST_WORDS = 150
+PRONOUN = "him|her|them|me|us|you|someone|somebody|anybody|anyone|it"
 MOST_ASKED = 3
 """So often the same thing is asked for; then it is done without."""
+TITLED = r"(?:Dr|Doctor|Mr|Mrs|Ms|Miss|Prof|Professor)\.? [A-Z][\w'’]+"
+NAMED = r"[A-Z][\w'’]+(?: [A-Z][\w'’]+)?"
+OF_THE_HOUSE = r"(?i:the|your|my) (?:(?i:head|chief|office|duty|senior|night) )?\w+"
+PART = r"(?i:reception|housekeeping|accounts|maintenance|sales)"
+WHO = rf"(?P<to>{OF_THE_HOUSE}|{TITLED}|{NAMED}|{PART})"
+"""Who may be meant: "the head nurse", "Dr Patel", "Anna", "housekeeping"."""
 TELLS = re.compile(
-    r"\b(?i:tell|inform|let|remind)\s+(?P<to>(?i:(?:the|your|my) )?[\w'’.]+(?: [A-Z][\w'’]+)?)\s+"
-    r"(?:know\s+)?(?:that\s+)?(?P<text>\w.+)$"
+    rf"\b(?i:tell|inform|let|remind)\s+(?:(?i:{PRONOUN})|{WHO})\s+(?:know\s+)?(?:that\s+)?(?P<text>\w.+)$"
 )
+CALLS = r"(?i:call|ring|phone|get)"
 ASKS_BACK = re.compile(
-    r"\b(?:call|ring|phone|get) (?:me |us )?back\b|\bcalled back\b|\breturn (?:my|the) call\b", re.IGNORECASE
+    rf"\b{CALLS} (?:(?i:me|us) )?(?i:back)\b|\b(?i:called back|return (?:my|the) call)\b"
+    rf"|\b(?i:have|ask|get|like|want) (?:(?i:{PRONOUN})|{WHO}) (?i:to )?{CALLS} (?i:me|us)\b"
 )
-MESSAGE_FOR = re.compile(
-    r"\bmessage (?:for|to) "
-    r"(?P<to>(?:the|your|my) \w+|(?:Dr|Mr|Mrs|Ms)\.? [A-Z][\w'’]+|[A-Z][\w'’]+(?: [A-Z][\w'’]+)?)"
+LEAVES = re.compile(
+    rf"\b(?i:leave|take|give|pass)(?: (?:(?i:him|her|them|you)|(?i:the) \w+|{TITLED}|[A-Z]\w+))?"
+    r" (?i:a message|a note|word|my number)\b"
+    r"|^\W*(?i:(?:(?:hi|hello|hey|there|good \w+)\W+)*(?:a )?message (?:for|to))\b"
+    r"|\b(?i:pass(?:ing)? (?:(?:something|a message|it|this|that) )?on|write (?:it|this|that) down for)\b"
 )
-SAYING = re.compile(r"\bmessage\b[^.]*?\b(?:saying|that says|to say)(?: that)?\s+(?P<text>\w.+)$", re.IGNORECASE)
-LEAVES = re.compile(r"\b(?:leave|take|pass on|give) (?:him |her |them |you )?a message\b", re.IGNORECASE)
-PRONOUNS = frozenset(("him", "her", "them", "me", "us", "you", "someone", "somebody", "it"))
+FOR_WHOM = [
+    re.compile(form)
+    for form in (
+        rf"\b(?i:message|note|word) (?i:for|to) {WHO}",
+        rf"\bon (?i:to) {WHO}",
+        rf"\b(?i:have|ask|get|like|want|give|let|tell) {WHO} (?i:to|phone|call|ring|a message|know)\b",
+        rf"\b(?i:speak|talk) (?i:to|with) {WHO}",
+        rf"\b(?i:is|if) {WHO}(?:'s| is)? (?i:in|there|not|busy|around|available)\b",
+        rf"\b(?i:someone|somebody|anyone|anybody) (?i:in|from|at) {WHO}",
+        rf"\b(?i:answering|picks up) (?i:at|in) {WHO}",
+        rf"\b(?i:so that) {WHO} (?i:can)\b",
+        rf"\b(?P<to>{TITLED})",
+    )
+]
+"""The likeliest first."""
+ABOUT = re.compile(r"\babout (?!it\b|this\b|that\b)(\w.+)$", re.IGNORECASE)
+SAYING = re.compile(r"\bmessage\b[^.:]*?(?:\b(?:saying|that says|to say)(?: that)?|:)\s+(?P<text>\w.+)$", re.IGNORECASE)
 TEXT_LEADS_IN = re.compile(
     r"^(?:\W*(?:yes|yeah|okay|ok|sure|um|uh|well|so|please|just|the message is|it's|it is"
     r"|tell (?:him|her|them)(?: that)?|say(?: that)?|that))*\b\W*",
@@ -71,6 +95,8 @@ class Taking:
     """The number they call from, if that is known and they have not said no to it."""
     asked: int = 1
     """How often what is wanted was asked for."""
+    back: bool = False
+    """They want to be called back."""
     mending: bool = False
     """Only this one thing is wanted again."""
 
@@ -86,25 +112,28 @@ class Step:
 
 def begin(words: str, caller: str = "") -> Step:
     """Somebody wants to leave a message, and may have said it already."""
-    to, text = "", ""
-    if told := TELLS.search(words):
-        to, text = told["to"], told["text"]
+    text = ""
+    told = TELLS.search(words)
+    if told is not None and told["text"].lower().split()[0] not in ("to", "if", "whether"):
+        text = told["text"]
     elif found := SAYING.search(words):
         text = found["text"]
-    elif ASKS_BACK.search(words):
-        text = "Please call back." if len(words.split()) < MOST_WORDS // 10 else words
-    if for_whom := MESSAGE_FOR.search(words):
-        to = for_whom["to"]
-    to = "" if to.lower() in PRONOUNS else re.sub(r"^(?:your|my) ", "the ", to)
-    message = Message(text=_sentence(text), to=to)
-    return _next(Taking(wanted="text", message=message, caller=caller), "Of course.")
+    to = told["to"] if told is not None else None
+    to = to or next((found["to"] for form in FOR_WHOM if (found := form.search(words))), "")
+    to = re.sub(r"^(?:your|my) ", "the ", to.removesuffix("'s"))
+    back = not text and ASKS_BACK.search(words) is not None
+    if back and (about := ABOUT.search(words)):
+        text = f"Please call back about {about[1]}"
+    return _next(
+        Taking(wanted="text", message=Message(text=_sentence(text), to=to), caller=caller, back=back), "Of course."
+    )
 
 
 def asked_for(words: str) -> bool:
     """Do they say plainly that something is to be passed on?"""
     told = TELLS.search(words)
-    to_others = told is not None and told["to"].lower() not in ("me", "us", "you", "it")
-    return to_others or any(form.search(words) for form in (ASKS_BACK, MESSAGE_FOR, SAYING, LEAVES))
+    to_others = told is not None and re.match(r"\w+ (?:me|us|you|it)\b", told[0], re.IGNORECASE) is None
+    return to_others or any(form.search(words) for form in (ASKS_BACK, SAYING, LEAVES))
 
 
 def offered(caller: str = "") -> Taking:
@@ -121,7 +150,8 @@ def go_on(form: Taking, words: str) -> Step | None:
             return _offered(form, words)
         case "text":
             text = " ".join(TEXT_LEADS_IN.sub("", words).split()[:MOST_WORDS])
-            return _next(replace(form, message=replace(form.message, text=_sentence(text)))) if text else _again(form)
+            text = f"Please call back. {_sentence(text)}" if form.back and text else _sentence(text)
+            return _next(replace(form, message=replace(form.message, text=text))) if text else _again(form)
         case "name":
             name = person(words)
             return _next(replace(form, message=replace(form.message, name=name))) if name else _again(form)
@@ -158,16 +188,14 @@ def _number(form: Taking, words: str) -> Step:
     return _again(replace(form, message=replace(form.message, number="")))
 
 
-def _checked(form: Taking, words: str) -> Step | None:
+def _checked(form: Taking, words: str) -> Step:
     if agrees(words) and not phone_number(words):
         return Step(say="Thank you, I will pass that on. Is there anything else?", taken=form.message)
     if (mended := _mend(form, words)) is not None:
         return mended
     if agrees(words) is False:
-        return Step(
-            say="I am sorry. What is wrong: the name, the number or the message?", form=replace(form, wanted="which")
-        )
-    return None
+        return Step(say=WHICH, form=replace(form, wanted="which"))
+    return _again(form)
 
 
 def _mend(form: Taking, words: str) -> Step | None:
@@ -207,7 +235,7 @@ def ask(form: Taking, before: str = "") -> Step:
     match form.wanted:
         case "text":
             to = f" to {message.to}" if message.to else ""
-            say = f"What shall I pass on{to}?"
+            say = "What is it about?" if form.back else f"What shall I pass on{to}?"
         case "name":
             say = "May I have your name, please?"
         case "number":
@@ -225,6 +253,8 @@ def _again(form: Taking) -> Step:
         if form.wanted in ("text", "which"):
             return Step(say="I am sorry, I did not get that. Please call again later.")
         message = form.message
+        if form.wanted == "check":
+            return Step(say="I will pass that on. Is there anything else?", taken=message)
         if form.wanted == "name":
             message = replace(message, name="a caller")
         return ask(replace(form, wanted="number" if form.wanted == "name" else "check", message=message, asked=1))

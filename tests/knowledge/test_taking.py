@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
-from appliance.knowledge.taking import Message, Step, Taking, begin, go_on, offered
+from appliance.knowledge.taking import Message, Step, Taking, asked_for, begin, go_on, offered
 
 
 def held(first: str, *more: str, caller: str = "") -> list[Step]:
@@ -49,7 +52,9 @@ def test_one_thing_after_the_other_is_asked_for_and_read_back() -> None:
         ("Please tell him that I will be late", "", "I will be late.", "name"),
         ("Could you let Maria know the parcel has arrived?", "Maria", "The parcel has arrived?", "name"),
         ("Can you tell the manager that I am downstairs", "the manager", "I am downstairs.", "name"),
-        ("Please ask somebody to call me back", "", "Please call back.", "name"),
+        ("Please ask somebody to call me back", "", "", "text"),
+        ("Can someone ring me back about the invoice?", "", "Please call back about the invoice?", "name"),
+        ("Ask Mr Green to phone me, please", "Mr Green", "", "text"),
         ("I want to leave a message saying that the key is missing", "", "The key is missing.", "name"),
         ("I have a message for your manager", "the manager", "", "text"),
     ],
@@ -67,12 +72,12 @@ def test_a_number_may_come_in_pieces() -> None:
 
 
 def test_the_number_they_call_from_is_offered_first() -> None:
-    steps = held("Please call me back", "Bob", "Yes please", "Yes", caller="+4930123")
-    assert steps[1].say == "Can we reach you on the number you are calling from?"
+    steps = held("Please call me back", "The roof.", "Bob", "Yes please", "Yes", caller="+4930123")
+    assert steps[2].say == "Can we reach you on the number you are calling from?"
     assert steps[-1].taken is not None
     assert steps[-1].taken.number == "+4930123"
-    steps = held("Please call me back", "Bob", "No", "one two three four five", "Yes", caller="+4930123")
-    assert steps[2].say == "On which number, then?"
+    steps = held("Please call me back", "The roof.", "Bob", "No", "one two three four five", "Yes", caller="+4930123")
+    assert steps[3].say == "On which number, then?"
     assert steps[-1].taken is not None
     assert steps[-1].taken.number == "12345"
 
@@ -121,3 +126,48 @@ def test_a_message_is_no_book() -> None:
     form = held("Can you take a message?", "word " * 1000)[-1].form
     assert form is not None
     assert len(form.message.text.split()) == 150
+
+
+def test_who_does_not_say_yes_or_no_is_read_it_again_and_in_the_end_it_is_taken() -> None:
+    steps = held("Can you take a message?", "Come.", "Bob", "one two three four five", "Hm", "Well", "Er")
+    assert steps[-2].say.startswith("I am sorry, I did not get that. Let me read that back.")
+    assert steps[-1].taken == Message(text="Come.", name="Bob", number="12345")
+
+
+CALLERS = tomllib.loads((Path(__file__).parents[2] / "benchmarks" / "messages.toml").read_text(encoding="utf-8"))
+
+
+def noted(caller: dict[str, str]) -> Message | None:
+    """What is taken of a caller who answers each question."""
+    if not asked_for(caller["first"]):
+        return None
+    step: Step | None = begin(caller["first"])
+    for _ in range(10):
+        assert step is not None
+        if step.form is None:
+            return step.taken
+        step = go_on(step.form, caller[step.form.wanted])
+    return None
+
+
+def rightly(message: Message | None, caller: dict[str, str]) -> bool:
+    return (
+        message is not None
+        and caller["expect_to"] in message.to.lower()
+        and any(words in message.text.lower() for words in caller["expect_text"].split("|"))
+        and message.name.lower() == caller["expect_name"]
+        and message.number == caller["expect_number"]
+    )
+
+
+def test_what_callers_leave_is_noted_rightly() -> None:
+    right = [rightly(noted(caller), caller) for caller in CALLERS["caller"]]
+    assert len(right) == 30
+    assert sum(right) >= 27, [
+        caller["first"] for caller, well in zip(CALLERS["caller"], right, strict=True) if not well
+    ]
+
+
+@pytest.mark.parametrize("words", [other["first"] for other in CALLERS["other"]])
+def test_who_wants_something_else_is_asked_for_no_message(words: str) -> None:
+    assert not asked_for(words)

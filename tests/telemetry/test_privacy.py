@@ -33,6 +33,7 @@ from appliance.terms.events import (
     Event,
     FillerSpoken,
     KeyPressed,
+    MessageTaken,
     Overlap,
     ReplyHeard,
 )
@@ -45,6 +46,7 @@ EVENTS: list[Event] = [
     CallPlaced(call="b", door="sip", to=SECRET, progress="dialling"),
     CallRefused(door="sip", caller=SECRET, why="busy"),
     KeyPressed(call="a", key=SECRET),
+    MessageTaken(call="a", door="sip", to=SECRET, text=SECRET, name=SECRET, number=SECRET),
     Caption(call="a", turn=1, who="caller", text=SECRET),
     ReplyHeard(call="a", turn=1, text=SECRET),
     Overlap(call="a", turn=1, meant=True, text=SECRET, silent_ms=200.0),
