@@ -31,9 +31,7 @@ from .taking import Message, Taking, ask, asked_for, begin, go_on, offered
 
 SURE = 0.6
 PERHAPS = 0.15
-SECOND = 0.1
-"""Chances that a passage answers: from the first on it is said as the answer, from the second on with a doubt, and from
-the third on after another, with the same doubt."""
+"""Chances that a passage answers: from the first on it is said as the answer, from the second on with a doubt."""
 BESIDE = 0.04
 """A second passage that scores so little less than the first is said as well."""
 NOTES = 5
@@ -197,7 +195,7 @@ def known(words: str, meaning: Meaning, matches: Sequence[Match]) -> Answer | No
     if not INQUIRES.search(words) or not content(meaning):
         return None
     if best.chance >= PERHAPS:
-        quoted = _quoted([match for match in matches[:2] if match is best or match.chance >= SECOND])
+        quoted = _quoted([match for match in matches[:2] if match.chance >= best.chance / 2])
         return replace(quoted, text=f"{UNSURE} {quoted.text}")
     return Answer(text=SORRY)
 
