@@ -68,7 +68,7 @@ def _knowledge(config: Config) -> list[Line]:
         who = role(config)
     except ConfigError as error:
         return [Line(what="agent", good=False, found=str(error), mend=error.mend)]
-    found = f"answers for {who.business}, from {len(who.facts.passages)} facts"
+    found = f"answers for {who.business}; facts: {len(who.facts.passages)}"
     unread = [Line(what="knowledge", good=False, found=str(one), mend=one.mend) for one in who.facts.problems]
     return [Line(what="agent", good=True, found=found), *unread]
 

@@ -151,6 +151,8 @@ class Clerk:
         except EngineError:
             return None
         found = [self._index.find(one, meaning) for one, meaning in zip(asked, meanings, strict=True)]
+        if not all(found):  # no word was said
+            return None
         meant = self._intents.meant(meanings[0])
         if meant is not None and meant.likeness > found[0][0].close:
             return self._serve(meant.intent, words, context)

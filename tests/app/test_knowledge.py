@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from appliance.app import knowledge
+from appliance.app.check import check
 from appliance.app.knowledge import Remembering, Watch
 from appliance.store.meanings import Meanings
 from appliance.terms.errors import DeviceError
@@ -107,3 +108,18 @@ async def test_a_file_that_is_still_being_copied_is_waited_for(monkeypatch: pyte
     finally:
         await watch.stop()
     assert len(told) == 1
+
+
+@pytest.mark.model
+def test_a_check_names_the_files_that_are_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / "mill"
+    folder.mkdir()
+    (folder / "mill.md").write_text("# The Old Mill\n\nThere is a lift.")
+    (folder / "latin.txt").write_bytes(b"caf\xe9")
+    config = tmp_path / "frontdesk.toml"
+    config.write_text(f'[agent]\nknowledge = "{folder}"\n')
+    lines = {line.what: line for line in check(config, {})}
+    assert lines["agent"].found == "answers for The Old Mill; facts: 1"
+    assert not lines["knowledge"].good
+    assert "latin.txt" in lines["knowledge"].found
+    assert lines["knowledge"].mend == "Open it in a text editor and save it as UTF-8."

@@ -11,7 +11,7 @@ from appliance.knowledge import hours, index, intents
 from appliance.knowledge.clerk import OFFER, SORRY, UNSURE, Answer, Clerk, Context, questions
 from appliance.knowledge.index import Index
 from appliance.knowledge.passages import cut
-from appliance.knowledge.taking import Message
+from appliance.knowledge.taking import Message, Taking
 
 from .reading import WordReader
 
@@ -186,3 +186,9 @@ async def test_the_last_of_several_questions_is_answered() -> None:
     answer = await said("We might be late. When do you close on Friday?")
     assert answer is not None
     assert answer.computed
+
+
+@pytest.mark.parametrize("words", ["", "…", "?!", "hello " * 500 + ".", "that " * 500 + "cher", "tell him that " * 200])
+async def test_whatever_is_said_nothing_is_raised(words: str) -> None:
+    for context in (NOTHING, Context(form=Taking(wanted="name")), Context(form=Taking(wanted="text"))):
+        await (await clerk()).find(words, context)
