@@ -23,6 +23,7 @@ from appliance.terms.clock import Clock
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError
 
+from .engines import room_for_instructions
 from .knowledge import open_clerk
 
 DEFAULTS = Path(__file__).parent / "defaults"
@@ -40,6 +41,7 @@ class Role:
     notice: str
     """That something may be computed elsewhere; it is part of the greeting."""
     facts: Facts
+    """Without its text, where that is too long to be read to the language model."""
     paths: tuple[Path, ...]
     """What all that was read from."""
 
@@ -54,6 +56,8 @@ def role(config: Config) -> Role:
         greeting = config.agent.greeting.format(business=known.business)
     except (KeyError, IndexError, ValueError):
         raise ConfigError(["agent.greeting: the only name it may use in braces is {business}"]) from None
+    if facts.tokens(manner) + facts.tokens(known.text) > room_for_instructions(config):
+        known = replace(known, text="")
     notice = config.cloud.notice.strip() if may_leave(config) else ""
     greeting = f"{greeting} {notice}".strip()
     return Role(

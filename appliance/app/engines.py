@@ -30,6 +30,10 @@ TURN_MODEL = "smart-turn-v3.2"
 MEANING_MODEL = "all-minilm-l6-v2"
 LOCAL = "appliance.engines.local"
 SPARE_SEQUENCES = 1
+CONTEXT_TOKENS = 8192
+"""Of the language model; all calls share it."""
+FOR_INSTRUCTIONS = 0.7
+"""So much of a call's share may be instructions; the rest is for what is said."""
 LLM_NICE = 4
 """It gives way when all want the processor: while it writes the next clause, the first one's speech is awaited."""
 
@@ -103,7 +107,8 @@ def llm_worker(config: Config, instructions: str, state: Path, tuning: Tuning, e
     options = {
         "model": str(weights(config, config.llm.model, "*.gguf")),
         "prefix": instructions,
-        "calls": config.limits.calls + SPARE_SEQUENCES + config.http.share,
+        "calls": _sequences(config),
+        "context": CONTEXT_TOKENS,
         "threads": tuning.threads("llm", config.llm.model, config.llm.threads),
         "gpu_layers": config.llm.gpu_layers,
         "requantise": tuning.requantise(config.llm.model, config.llm.requantise),
@@ -119,6 +124,15 @@ def tts_worker(config: Config, tuning: Tuning, emit: Emit) -> Worker:
         "threads": tuning.threads("tts", config.tts.voice, config.tts.threads),
     }
     return Worker("tts", f"{LOCAL}.piper:Piper", options, emit=emit)
+
+
+def room_for_instructions(config: Config) -> int:
+    """How many tokens the language model's instructions may have."""
+    return int(CONTEXT_TOKENS // (_sequences(config) + 1) * FOR_INSTRUCTIONS)
+
+
+def _sequences(config: Config) -> int:
+    return config.limits.calls + SPARE_SEQUENCES + config.http.share
 
 
 def sense_worker(config: Config, emit: Emit) -> Worker:

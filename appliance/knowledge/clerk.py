@@ -185,6 +185,7 @@ def questions(words: str, before: str) -> list[str]:
     on from the question `before`, with that."""
     plain = LEADS_IN.sub("", words) or words
     asking = [sentence for sentence in SENTENCE.split(plain) if INQUIRES.search(sentence) and len(sentence.split()) > 2]
+    asking = [sentence for sentence in asking if sentence.endswith("?")] or asking
     goes_on = [f"{before.rstrip(' .?!')} {plain}"] if before and REFERS.search(plain) else []
     return list(dict.fromkeys([plain, *asking[-1:], *goes_on]))
 

@@ -24,7 +24,8 @@ from .calendar import (
 from .hours import Hours
 
 ASKS_OPEN = re.compile(
-    r"\b(?:open(?:s|ed|ing)?|clos(?:e|es|ed|ing)|hours|shut|until when|how late|how long are you|serv(?:es?|ed|ing))\b",
+    r"\b(?:open(?:s|ed|ing)?|clos(?:e|es|ed|ing)|hours|shut|until when|how late|how long are you|serv(?:es?|ed|ing)"
+    r"|(?:come|drop|pop) (?:in|by|round|over)|(?:any|some)(?:body|one) (?:there|in)|are you (?:there|back|in))\b",
     re.IGNORECASE,
 )
 ASKS_YES = re.compile(
@@ -40,12 +41,13 @@ AGAIN = re.compile(r"\b(?:again|next)\b", re.IGNORECASE)
 TODAY = re.compile(r"\b(?:today|tonight|this (?:morning|afternoon|evening))\b", re.IGNORECASE)
 TOMORROW = re.compile(r"\btomorrow\b", re.IGNORECASE)
 PLAIN = frozenset(
-    """a about afternoon again all also always and any anyone are at be been boxing business can christmas close closed
-    closes closing could currently day days do does eve evening ever every everyday exactly for from generally get going
-    have hello here hi hour hours house how i if in is it know late long me moment morning new next normally now of
-    office oh okay on open opened opening opens or please practice right say shop shut so still surgery tell that the
-    then there this till time times to today tomorrow tonight uh um until usually we week weekday weekdays weekend
-    weekends well what when will with would year year's yet you your january february march april may june july august
+    """a about afternoon again all also always and any anybody anyone are around at back be been boxing business by can
+    chance christmas close closed closes closing come could currently day days do does door doors drop eve evening ever
+    every everyday exactly for from generally get going got have hello here hi hour hours house how i if in is it just know late long
+    me moment morning new next normally now of office oh okay on open opened opening opens or over please pop practice
+    right round say shop shut so somebody someone soon still surgery tell that the then there this till time times to
+    today tomorrow tonight uh um until up usually we week weekday weekdays weekend weekends well what when will with
+    would year year's yet you your january february march april may june july august
     september october november december st nd rd th excuse sorry""".split()  # noqa: SIM905
     + [form for day in DAYS for form in (day.lower(), f"{day.lower()}s")]
 )

@@ -13,7 +13,7 @@ from appliance.terms.errors import BadInput
 BUSINESSES = Path(__file__).parents[2] / "benchmarks" / "businesses"
 
 
-@pytest.mark.parametrize("name", ["harbour-house", "dental-practice", "hotel"])
+@pytest.mark.parametrize("name", ["harbour-house", "dental-practice", "hotel", "garage", "library"])
 def test_ours_are_whole(name: str) -> None:
     business = load(BUSINESSES / name)
     kinds = [question.kind for question in business.questions]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.knowledge.facts import MOST_PASSAGES, PROMPT_LETTERS, files, load
+from appliance.knowledge.facts import MOST_PASSAGES, files, load, tokens
 from appliance.terms.errors import ConfigError
 
 
@@ -46,14 +46,10 @@ def test_a_file_that_cannot_be_read_does_not_take_the_others_along(tmp_path: Pat
     assert "latin.txt" in str(problem)
 
 
-def test_a_language_model_is_told_whole_what_is_short_and_nothing_of_what_is_long(tmp_path: Path) -> None:
-    path = tmp_path / "facts.md"
-    path.write_text("# Mill\n\n" + "A room is 40. " * (PROMPT_LETTERS // 14 - 1))
-    assert load(path).text
-    path.write_text("# Mill\n\n" + "A room is 40. " * (PROMPT_LETTERS // 14 + 1))
-    facts = load(path)
-    assert (facts.text, facts.business) == ("", "Mill")
-    assert len(facts.passages) == PROMPT_LETTERS // 14 + 1
+def test_tokens_are_told_about_as_a_language_model_counts_them() -> None:
+    assert tokens("A room costs 120 euros.") == 8
+    assert tokens("") == 0
+    assert tokens("Straßenbahn, café") == 4
 
 
 def test_each_problem_names_the_key_and_the_file(tmp_path: Path) -> None:
