@@ -41,14 +41,14 @@ AGAIN = re.compile(r"\b(?:again|next)\b", re.IGNORECASE)
 TODAY = re.compile(r"\b(?:today|tonight|this (?:morning|afternoon|evening))\b", re.IGNORECASE)
 TOMORROW = re.compile(r"\btomorrow\b", re.IGNORECASE)
 PLAIN = frozenset(
-    """a about afternoon again all also always and any anybody anyone are around at back be been boxing business by can
-    chance christmas close closed closes closing come could currently day days do does door doors drop eve evening ever
-    every everyday exactly for from generally get going got have hello here hi hour hours house how i if in is it just know late long
-    me moment morning new next normally now of office oh okay on open opened opening opens or over please pop practice
-    right round say shop shut so somebody someone soon still surgery tell that the then there this till time times to
-    today tomorrow tonight uh um until up usually we week weekday weekdays weekend weekends well what when will with
-    would year year's yet you your january february march april may june july august
-    september october november december st nd rd th excuse sorry""".split()  # noqa: SIM905
+    """a about afternoon again all also always and any anybody anyone april are around at august back be been boxing
+    business by can chance christmas close closed closes closing come could currently day days december do does door
+    doors drop eve evening ever every everyday exactly excuse february for from generally get going got have hello
+    here hi hour hours house how i if in is it january july june just know late long march may me moment morning nd
+    new next normally november now october of office oh okay on open opened opening opens or over please pop
+    practice rd right round say september shop shut so somebody someone soon sorry st still surgery tell th that the
+    then there this till time times to today tomorrow tonight uh um until up usually we week weekday weekdays
+    weekend weekends well what when will with would year year's yet you your""".split()  # noqa: SIM905
     + [form for day in DAYS for form in (day.lower(), f"{day.lower()}s")]
 )
 """Words that may stand in a question about hours; any other is about something else, of which we know no hours."""
