@@ -25,7 +25,7 @@ from appliance.bench import business
 from appliance.bench.business import Question
 from appliance.engines.local.minilm import MiniLm
 from appliance.knowledge import index, intents, passages
-from appliance.knowledge.clerk import SORRY, UNSURE, Clerk, Context
+from appliance.knowledge.clerk import Clerk, Context
 from appliance.knowledge.passages import Passage
 from appliance.models.manifest import default_models_dir
 from appliance.terms.meaning import Meaning
@@ -123,7 +123,7 @@ async def told(reader: Reader, folder: Path) -> str:
         answer = await desk.find(question, Context())
         places = answer.source.split(", ") if answer is not None else []
         right = any(answers(passage) for passage in cut if passage.place in places)
-        doubts = answer is not None and answer.text.startswith((UNSURE, SORRY))
+        doubts = answer is not None and answer.doubtful
         of = facts if any(answers(passage) for passage in cut) else unknown
         match right, doubts:
             case True, _:

@@ -40,7 +40,7 @@ from .commands import handlers
 from .desired import Desired
 from .desk import Role, open_desk, roles
 from .engines import MEANING_MODEL, EngineRoom
-from .knowledge import Watch
+from .knowledge import Watch, forget_others
 from .messages import Messages
 from .phone import open_phone
 from .records import Records
@@ -146,7 +146,7 @@ class Daemon:
             await self._telemetry.start()
         await self._room.start(READY_WITHIN_S)
         await self._open(self._config, self._roles)
-        await self._watch.start()
+        self._watch.start()
         if self._phone is not None:
             await self._phone.start()
         gc.collect()
@@ -196,10 +196,7 @@ class Daemon:
                 log.error("%s", problem)
             log.error("%s", error.mend or "What was known before is still answered from.")
             return
-        for name, who in self._roles.items():
-            for left_out in who.facts.problems:
-                log.warning("%s", left_out)
-            log.info("read again%s: %d facts", f" for {name}" if name else "", len(who.facts.passages))
+        log.info("the owner's files were read again")
 
     async def _open(self, config: Config, who: Mapping[str, Role]) -> None:
         """Raises EngineError where the language model cannot hold what somebody is to know."""
@@ -209,8 +206,12 @@ class Daemon:
         for name, one in who.items():
             await engines.llm.prefill(PROBE, [Message("system", one.instructions)])
             await engines.llm.forget(PROBE)
+            for left_out in one.facts.problems:
+                log.warning("%s", left_out)
             desks[name] = await open_desk(config, one, engines, self._clock, self._meanings)
         self._calls.open(desks, config.limits.calls)
+        if self._meanings is not None:
+            await forget_others(self._meanings, [one.facts for one in who.values()])
         if self._rendering is not None:
             self._rendering.cancel()
         if self._cloud is None:  # with providers, each call finds its own voice

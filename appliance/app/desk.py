@@ -94,11 +94,17 @@ def roles(config: Config) -> dict[str, Role]:
 async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock, kept: Meanings | None = None) -> Desk:
     """Once the engines are ready. Raises EngineError."""
     assert engines.reader is not None, "a device has one"
-    now = datetime.now  # by the wall clock where the device stands
-    how = {"composes": config.agent.answers == "compose", "takes_messages": config.messages.take}
-    clerk = await open_clerk(who.facts, engines.reader, now, kept, **how)
+    composes = config.agent.answers == "compose"
+    clerk = await open_clerk(
+        who.facts,
+        engines.reader,
+        datetime.now,  # by the wall clock where the device stands
+        kept,
+        takes_messages=config.messages.take,
+        composes=composes,
+    )
     voice = Instant(engines.tts, clock)
-    known = [passage.text for passage in who.facts.passages] if config.agent.instant and not how["composes"] else []
+    known = [passage.text for passage in who.facts.passages] if config.agent.instant and not composes else []
     return Desk(
         engines=replace(engines, tts=voice),
         render=partial(voice.render, [SORRY, UNSURE, *known] if known else []),

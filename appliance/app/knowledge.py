@@ -46,6 +46,15 @@ async def open_clerk(
     )
 
 
+async def forget_others(kept: Meanings, known: Iterable[Facts]) -> None:
+    """Of what is kept, whatever nobody knows any more."""
+    wanted = [*intents.texts(), *(text for one in known for text in index.texts(one.passages))]
+    try:
+        await asyncio.to_thread(kept.forget_others, wanted)
+    except DeviceError as error:
+        log.warning("%s", error)
+
+
 class Remembering:
     """A reader that reads each text once. What the disk does not give or take is read all the same."""
 
@@ -72,33 +81,31 @@ class Remembering:
 
 
 class Watch:
-    """Looks at files every 2 s; tells once they have changed, and changed no more since the look before."""
+    """Looks at files every 2 s; tells once they have changed since it was made, and no more since the look before."""
 
     def __init__(self, paths: Callable[[], Iterable[Path]], changed: Callable[[], Awaitable[None]]) -> None:
         self._paths = paths
         self._changed = changed
+        self._known = look(list(paths()))
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        self._task = asyncio.create_task(self._watch(await self._look()), name="knowledge")
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._watch(), name="knowledge")
 
     async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    async def _watch(self, known: Seen) -> None:
-        before = known
+    async def _watch(self) -> None:
+        before = self._known
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            seen = await self._look()
-            if seen != known and seen == before:
-                known = seen
+            seen = await asyncio.to_thread(look, list(self._paths()))
+            if seen != self._known and seen == before:
+                self._known = seen
                 await self._changed()
             before = seen
-
-    async def _look(self) -> Seen:
-        return await asyncio.to_thread(look, list(self._paths()))
 
 
 def look(paths: Sequence[Path]) -> Seen:

@@ -31,8 +31,11 @@ FILE = "messages.db"
 SENT_WITHIN_S = 10.0
 TRY_EVERY_S = 30.0
 LONGEST_WAIT_S = 3600.0
+DOUBLED = 7
+"""So often the wait is doubled: by then it is the longest."""
 SHOWN = 200
-ADDRESS = re.compile(r"^[^\s@<>,;]+@[^\s@<>,;]+$")
+ADDRESS = re.compile(r"^[^\s@<>,;]+@[^\s@<>,;]+$", re.ASCII)
+SERVER = re.compile(r"^[\w.-]+(?::\d{1,5})?$", re.ASCII)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -115,7 +118,7 @@ class Messages:
                 await asyncio.to_thread(self._store.sent, delivery, rfc3339(self._clock.utc()))
                 return
         log.warning("message %d could not be sent by %s: %s", delivery.id, delivery.way, problem)
-        wait_s = min(LONGEST_WAIT_S, TRY_EVERY_S * 2**delivery.tries)
+        wait_s = min(LONGEST_WAIT_S, TRY_EVERY_S * 2 ** min(delivery.tries, DOUBLED))
         again = rfc3339(self._clock.utc() + timedelta(seconds=wait_s))
         await asyncio.to_thread(self._store.not_sent, delivery, problem, again)
 
@@ -169,6 +172,8 @@ def _problems(config: MessagesConfig) -> list[str]:
         found.append("messages.webhook: it must begin with https:// or http://")
     if config.mail_to and not config.smtp:
         found.append("messages.mail_to: e-mail needs a mail server: set messages.smtp")
+    if config.smtp and not SERVER.match(config.smtp):
+        found.append("messages.smtp: it must be host or host:port")
     found += [
         f"messages.{key}: that is no address"
         for key, value in (("mail_to", config.mail_to), ("mail_from", config.mail_from))

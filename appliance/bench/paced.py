@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -80,7 +80,7 @@ class PacedEngines:
         """What is known, as late as it would be found."""
 
         async def found(words: str, context: Context) -> Answer | None:
-            answer = await self._elsewhere.do(_awaited(find(words, context)))
+            answer = await self._elsewhere.do(find(words, context))
             await asyncio.sleep(self._speeds.find)
             return answer
 
@@ -137,10 +137,6 @@ class PacedEngines:
         finally:
             with contextlib.suppress(EngineError):
                 await self._elsewhere.do(stream.close())
-
-
-async def _awaited(work: Awaitable[T]) -> T:
-    return await work
 
 
 class _Stream(Generic[T]):

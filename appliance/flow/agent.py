@@ -43,6 +43,8 @@ class Memory:
     history: list[Message] = field(default_factory=list)
     turns: int = 0
     """How many turns there were."""
+    said: str = ""
+    """The last reply, all of it, as far as it is known: to be said again."""
     form: Taking | None = None
     """What is being taken from the caller."""
 
@@ -106,11 +108,8 @@ class Agent:
         return says_goodbye(words) and (form is None or form.wanted == "offer")
 
     def _context(self) -> Context:
-        asked, said = (
-            next((message.text for message in reversed(self._history) if message.role == role), "")
-            for role in ("user", "assistant")
-        )
-        return Context(asked=asked, said=said, form=self._memory.form, caller=self._caller)
+        asked = next((message.text for message in reversed(self._history) if message.role == "user"), "")
+        return Context(asked=asked, said=self._memory.said, form=self._memory.form, caller=self._caller)
 
     async def _ends(self, words: str, answer: Answer) -> float | None:
         """How likely the caller has finished; None where nobody can tell soon, which keeps nobody from an answer."""
@@ -131,6 +130,7 @@ class Agent:
         """A turn is over: what the caller said, and what they heard of the reply."""
         answer = self._prepared.get(words)
         self._prepared.clear()
+        self._memory.said = answer.text if answer is not None and answer.text else heard
         if answer is not None:
             self._memory.form = answer.form
             if answer.taken is not None:
@@ -146,6 +146,7 @@ class Agent:
 
     def add(self, words: str) -> None:
         """The agent said this without being asked."""
+        self._memory.said = words
         self._history.append(Message("assistant", words))
 
     async def prepare(self) -> None:

@@ -83,8 +83,15 @@ class Conversation:
         self._clock = desk.clock
         self._telling = telling = Telling(line, emit)
         self._emit, self._show = telling.tell, telling.show
-        who = {"call": line.call, "caller": line.caller}
-        self._agent = Agent(desk.engines.llm, desk.instructions, self.memory, desk.find, take=telling.take, **who)
+        self._agent = Agent(
+            desk.engines.llm,
+            desk.instructions,
+            self.memory,
+            desk.find,
+            call=line.call,
+            caller=line.caller,
+            take=telling.take,
+        )
         self._vad = VoiceDetector(desk.silero)
         self._turns = TurnTaking(desk.patience, max_pause_s=desk.max_pause_s, max_turn_s=MAX_TURN_S)
         self._capture = Capture(MAX_TURN_S)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from appliance.engines.contracts import Engines
 from appliance.knowledge.clerk import Answer, Context
@@ -13,7 +14,7 @@ from .pace import Pace
 from .phrases import Phrases
 from .vad import Silero
 
-Find = Callable[[str, Context], Awaitable[Answer | None]]
+Find = Callable[[str, Context], Coroutine[Any, Any, Answer | None]]
 """What to say to a caller's words, as far as it is known; None: the language model answers. It raises nothing."""
 
 

@@ -83,6 +83,8 @@ class Answer:
     source: str = ""
     """Where the owner wrote it: `prices.md:12`."""
     computed: bool = False
+    doubtful: bool = False
+    """It may be no answer to what was asked."""
     whole: bool = False
     """What the caller said is a whole question, and no more: for sure."""
     form: Taking | None = None
@@ -91,6 +93,14 @@ class Answer:
     """What is to be passed on, now."""
     notes: str = ""
     """Instead of a text: what the language model should know to write one."""
+
+    @property
+    def known(self) -> bool:
+        """It answers what was asked."""
+        return self.computed or bool(self.source and not self.doubtful)
+
+
+UNKNOWN = Answer(text=SORRY, doubtful=True)
 
 
 class Clerk:
@@ -121,20 +131,14 @@ class Clerk:
         form = context.form
         if form is None:
             return await self._find(words, context)
-        aside = None
         if form.wanted not in ("offer", "text") and INQUIRES.search(words):
             aside = await self._find(words, replace(context, form=None))
-        if aside is not None and (aside.computed or aside.source) and not aside.text.startswith(UNSURE):
-            return replace(aside, text=f"{aside.text} {ask(form).say}", form=form)
+            if aside is not None and aside.known:
+                return replace(aside, text=f"{aside.text} {ask(form).say}", form=form)
         step = go_on(form, words)
-        if step is not None:
-            return Answer(text=step.say, form=step.form, taken=step.taken)
-        answer = await self._find(words, context)
-        return (
-            answer
-            if answer is None or answer.form is not None or form.wanted == "offer"
-            else replace(answer, form=form)
-        )
+        if step is None:
+            return await self._find(words, replace(context, form=None))
+        return Answer(text=step.say, form=step.form, taken=step.taken)
 
     async def _find(self, words: str, context: Context) -> Answer | None:
         asked = questions(words, context.asked)
@@ -161,23 +165,24 @@ class Clerk:
             notes = " ".join(match.entry.passage.text for match in matches[:NOTES])
             return Answer(text="", notes=notes) if self._composes == "found" else None
         answer = known(words, meanings[0], matches)
-        return self._offering(SORRY, context) if answer is not None and answer.text == SORRY else answer
+        return self._offering(answer, context) if answer is UNKNOWN else answer
 
     def _serve(self, intent: Intent, words: str, context: Context) -> Answer | None:
         """Who asks for no fact."""
         match intent:
             case "repeat" if context.said:
-                return Answer(text=context.said, form=context.form)
+                return Answer(text=context.said)
             case "message" if self._takes_messages:
                 return _begun(words, context)
             case "person":
-                return self._offering(NOBODY, context)
+                return self._offering(Answer(text=NOBODY), context)
         return None
 
-    def _offering(self, text: str, context: Context) -> Answer:
+    def _offering(self, answer: Answer, context: Context) -> Answer:
+        """With the offer to take a message, if one is taken."""
         if not self._takes_messages:
-            return Answer(text=text)
-        return Answer(text=f"{text} {OFFER}", form=offered(context.caller))
+            return answer
+        return replace(answer, text=f"{answer.text} {OFFER}", form=offered(context.caller))
 
 
 def questions(words: str, before: str) -> list[str]:
@@ -199,8 +204,8 @@ def known(words: str, meaning: Meaning, matches: Sequence[Match]) -> Answer | No
         return None
     if best.chance >= PERHAPS:
         quoted = _quoted([match for match in matches[:2] if match.chance >= best.chance / 2])
-        return replace(quoted, text=f"{UNSURE} {quoted.text}")
-    return Answer(text=SORRY)
+        return replace(quoted, text=f"{UNSURE} {quoted.text}", doubtful=True)
+    return UNKNOWN
 
 
 def _quoted(matches: Sequence[Match]) -> Answer:

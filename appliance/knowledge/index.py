@@ -17,13 +17,17 @@ CANDIDATES = 24
 """So many by meaning, and so many by words, are looked at closely."""
 
 
+def texts(passages: Sequence[Passage]) -> list[str]:
+    """What of them is read."""
+    return [text for passage in passages for text in (_alone(passage), _placed(passage))]
+
+
 async def entries(reader: Reader, passages: Sequence[Passage]) -> list[Entry]:
     """Read passages. Raises EngineError."""
-    alone = await reader.read([_alone(passage) for passage in passages], ahead=True)
-    placed = await reader.read([_placed(passage) for passage in passages], ahead=True)
+    read = await reader.read(texts(passages), ahead=True)
     return [
-        Entry(passage=passage, alone=one.whole, placed=other)
-        for passage, one, other in zip(passages, alone, placed, strict=True)
+        Entry(passage=passage, alone=alone.whole, placed=placed)
+        for passage, alone, placed in zip(passages, read[::2], read[1::2], strict=True)
     ]
 
 

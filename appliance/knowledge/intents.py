@@ -107,8 +107,13 @@ class Intents:
         return Meant(intent=self._intents[best], likeness=float(likeness[best]))
 
 
+def texts() -> list[str]:
+    """All examples."""
+    return [example for examples in EXAMPLES.values() for example in examples]
+
+
 async def read(reader: Reader) -> Intents:
     """Raises EngineError."""
-    examples = [(intent, example) for intent, of_intent in EXAMPLES.items() for example in of_intent]
-    meanings = await reader.read([example for _, example in examples])
-    return Intents([intent for intent, _ in examples], np.array([meaning.whole for meaning in meanings]))
+    meanings = await reader.read(texts())
+    intents = [intent for intent, examples in EXAMPLES.items() for _ in examples]
+    return Intents(intents, np.array([meaning.whole for meaning in meanings]))

@@ -142,7 +142,7 @@ def offered(caller: str = "") -> Taking:
 
 
 def go_on(form: Taking, words: str) -> Step | None:
-    """What the caller says next. None: that is no answer to what was asked; the form stays as it was."""
+    """What the caller says next. None: they pass over the offer to take a message."""
     if drops(words):
         return Step(say="All right, no message then. Is there anything else?")
     match form.wanted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 
 from appliance.app import knowledge
 from appliance.app.check import check
-from appliance.app.knowledge import Remembering, Watch
+from appliance.app.knowledge import Remembering, Watch, forget_others, open_clerk
+from appliance.knowledge.facts import Facts, load
 from appliance.store.meanings import Meanings
 from appliance.terms.errors import DeviceError
 from appliance.terms.meaning import Meaning
@@ -28,6 +30,23 @@ class Counting:
         self.given += texts
         vector = np.full(384, 384**-0.5, np.float32)
         return [Meaning(whole=vector, words=(text,), each=vector[None]) for text in texts]
+
+
+async def test_what_nobody_knows_any_more_is_forgotten(tmp_path: Path) -> None:
+    def facts(text: str) -> Facts:
+        (tmp_path / "a.md").write_text(text)
+        return load(tmp_path / "a.md")
+
+    kept, reader = Meanings(tmp_path / "meanings.db", "m1"), Counting()
+    before, after = facts("Dogs are welcome. Cats are not."), facts("Dogs are welcome.")
+    await open_clerk(before, reader, datetime.now, kept)
+    assert set(kept.of(["Dogs are welcome.", "Cats are not."])) == {"Dogs are welcome.", "Cats are not."}
+    await forget_others(kept, [after])
+    assert set(kept.of(["Dogs are welcome.", "Cats are not."])) == {"Dogs are welcome."}
+    read_before = len(reader.given)
+    await open_clerk(after, reader, datetime.now, kept)
+    assert len(reader.given) == read_before, "the examples of intents are kept as well"
+    kept.close()
 
 
 class Lost(Meanings):
@@ -70,7 +89,7 @@ async def test_a_change_is_told_once_it_is_whole(tmp_path: Path, monkeypatch: py
             return await told.get()
 
     watch = Watch(lambda: [tmp_path], changed)
-    await watch.start()
+    watch.start()
     try:
         file.write_text("another")
         assert await tells() == "another"
@@ -100,7 +119,7 @@ async def test_a_file_that_is_still_being_copied_is_waited_for(monkeypatch: pyte
 
     monkeypatch.setattr(knowledge, "look", look)
     watch = Watch(list, changed)
-    await watch.start()
+    watch.start()
     try:
         async with asyncio.timeout(10):
             await done.wait()

@@ -173,6 +173,7 @@ def test_what_a_caller_says_writes_no_head_of_a_letter() -> None:
         (MessagesConfig(webhook="file:///etc/passwd"), "messages.webhook: it must begin with https"),
         (MessagesConfig(mail_to="owner@mill.example"), "set messages.smtp"),
         (MessagesConfig(mail_to="owner", smtp="mill"), "messages.mail_to: that is no address"),
+        (MessagesConfig(mail_to="a@b", smtp="mill:smtp"), "messages.smtp: it must be host or host:port"),
         (MessagesConfig(mail_to="a@b, c@d", smtp="mill"), "messages.mail_to: that is no address"),
     ],
 )

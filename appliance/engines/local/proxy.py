@@ -20,7 +20,8 @@ SENSE_DEADLINE_S = 1.0
 READ_DEADLINE_S = 1.0
 READ_AHEAD_DEADLINE_S = 20.0
 READ_AT_ONCE = 16
-"""So many texts in one request: the end of a caller's turn is judged by the same worker, and waits for one such."""
+READ_AHEAD_AT_ONCE = 4
+"""So many texts in one request, 25 ms for later ones: the end of a turn is judged by the same worker, and waits."""
 READ_LATER = -1
 FORGET_DEADLINE_S = 5.0
 PARTIAL_PRIORITY = -1
@@ -111,12 +112,11 @@ class LocalReader:
 
     async def read(self, texts: Sequence[str], *, ahead: bool = False) -> list[Meaning]:
         found: list[Meaning] = []
-        for start in range(0, len(texts), READ_AT_ONCE):
-            arguments = {
-                "texts": list(texts[start : start + READ_AT_ONCE]),
-                **({"priority": READ_LATER} if ahead else {}),
-            }
-            deadline_s = READ_AHEAD_DEADLINE_S if ahead else READ_DEADLINE_S
+        at_once = READ_AHEAD_AT_ONCE if ahead else READ_AT_ONCE
+        deadline_s = READ_AHEAD_DEADLINE_S if ahead else READ_DEADLINE_S
+        priority = {"priority": READ_LATER} if ahead else {}
+        for start in range(0, len(texts), at_once):
+            arguments = {"texts": list(texts[start : start + at_once]), **priority}
             async with aclosing(self._worker.stream("read", arguments, deadline_s=deadline_s)) as parts:
                 async for part in parts:
                     vectors = np.frombuffer(part.data, np.dtype("<f4")).reshape(1 + len(part.meta["words"]), -1)
