@@ -89,9 +89,9 @@ async def test_a_change_is_told_once_it_is_whole(tmp_path: Path, monkeypatch: py
             return await told.get()
 
     watch = Watch(lambda: [tmp_path], changed)
+    file.write_text("another")  # while the device starts
     watch.start()
     try:
-        file.write_text("another")
         assert await tells() == "another"
         (tmp_path / "photo.jpg").write_bytes(b"x")
         os.utime(file, ns=(1, 1))
