@@ -10,7 +10,7 @@ from appliance.flow.phrases import APOLOGY, FILLER
 from appliance.terms.events import Caption, FillerSpoken
 from appliance.terms.units import Pcm
 
-from .test_conversation import REPLY, Script, held, turns
+from .scripted import REPLY, Script, held, turns
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from appliance.flow.conversation import Conversation
 from appliance.terms.events import Caption, Event, ReplyHeard, TurnEnded
 from appliance.terms.units import Pcm
 
-from .test_conversation import REPLY, Script, opened, silence
+from .scripted import REPLY, Script, opened, silence
 
 NEWS = "We close in five minutes."
 

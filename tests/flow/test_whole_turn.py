@@ -17,7 +17,7 @@ from appliance.terms.errors import ProviderError
 from appliance.terms.events import Caption, FillerSpoken
 from appliance.terms.units import Pcm
 
-from .test_conversation import RATE, REPLY, Script, held, turns
+from .scripted import RATE, REPLY, Script, held, turns
 
 SAID = "We are open from eight to six."
 
