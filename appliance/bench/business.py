@@ -81,6 +81,11 @@ def load(folder: Path) -> Business:
     )
 
 
+def sound_of(folder: Path, ask: str) -> Path:
+    """Where a business's question lies as it was spoken, if it was."""
+    return folder / "spoken" / f"{'-'.join(re.findall('[a-z0-9]+', ask.lower()))[:80]}.ogg"
+
+
 def _question(folder: Path, where: str, row: Any) -> Question:
     try:
         if unknown := set(row) - {"ask", "kind", "now", "expect", "never", "file"}:
