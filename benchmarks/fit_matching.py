@@ -25,8 +25,10 @@ from appliance.bench import business
 from appliance.bench.business import Question
 from appliance.engines.local.minilm import MiniLm
 from appliance.knowledge import index, intents, passages
-from appliance.knowledge.clerk import Clerk, Context
+from appliance.knowledge.answer import Context
+from appliance.knowledge.clerk import Clerk
 from appliance.knowledge.passages import Passage
+from appliance.knowledge.service import Offers
 from appliance.models.manifest import default_models_dir
 from appliance.terms.meaning import Meaning
 
@@ -117,7 +119,8 @@ async def told(reader: Reader, folder: Path) -> str:
     """What the clerk says, as it is now, of a business that was not fitted on."""
     text, asked, _ = written_for_this(folder)
     cut = passages.cut(text, "knowledge.md")
-    desk = Clerk([], datetime.now, reader, index.Index(await index.entries(reader, cut)), await intents.read(reader))
+    known = index.Index(await index.entries(reader, cut))
+    desk = Clerk([], datetime.now, reader, known, await intents.read(reader), offers=Offers())
     facts, unknown = Counter[str](), Counter[str]()
     for question, answers in asked:
         answer = await desk.find(question, Context())

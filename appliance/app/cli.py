@@ -114,16 +114,19 @@ def dial(
 @app.command("eval")
 def evaluate_(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR…", help="Businesses: knowledge and questions.toml.")],
+    spoken: Annotated[bool, typer.Option(help="Ask by voice: play DIR/spoken/*.ogg instead.")] = False,
     config: ConfigFile = None,
     as_json: Json = False,
 ) -> None:
     """Is what the agent answers right? Asks each business's questions, and judges the replies."""
     settled = settings.load(config, os.environ)
-    businesses = [load_business(folder) for folder in folders]
+    businesses = [load_business(folder, spoken=spoken) for folder in folders]
 
     def tell(row: dict[str, Any]) -> None:
         if not row["right"]:
-            print(f"{'INVENTED' if row['invented'] else 'wrong   '} {row['ask']}\n         {row['reply']}", flush=True)
+            heard = row["heard"] if row["heard"] != row["ask"] else ""
+            print("INVENTED" if row["invented"] else "wrong   ", row["ask"])
+            print(*(f"         {text}" for text in (heard, row["reply"]) if text), sep="\n", flush=True)
 
     found = [asyncio.run(evaluate(settled, business, state_dir(os.environ), tell)) for business in businesses]
     for one in found:

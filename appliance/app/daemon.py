@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 READY_WITHIN_S = 120.0
 STOP_WITHIN_S = 5.0
-LIVE = ("agent.", "turns.", "limits.", "llm.max_tokens", "messages.take")
+LIVE = ("agent.", "actions.", "turns.", "limits.", "llm.max_tokens", "messages.take")
 """Keys that may change while calls go on."""
 PROBE = "reload"
 SHARE_TOKEN = "share-token"
@@ -84,7 +84,7 @@ class Daemon:
         self._host = Host(state)
         self._metrics = Metrics(owner.only, lambda: {**self._host.measure(), **self._about(), **self._waiting()})
         self._phone = open_phone(config, self._calls, self._clock, self._emit)
-        verbs = Verbs(self._calls, lambda: self._phone)
+        self._verbs = verbs = Verbs(self._calls, lambda: self._phone)
         obey = handlers(
             verbs,
             mute_all=lambda on: self._calls.mute_all(on=on),
@@ -208,10 +208,12 @@ class Daemon:
             await engines.llm.forget(PROBE)
             for left_out in one.facts.problems:
                 log.warning("%s", left_out)
-            desks[name] = await open_desk(config, one, engines, self._clock, self._meanings)
+            desks[name] = await open_desk(
+                config, one, engines, self._clock, self._meanings, phone=lambda: self._verbs.phone, emit=self._emit
+            )
         self._calls.open(desks, config.limits.calls)
         if self._meanings is not None:
-            await forget_others(self._meanings, [one.facts for one in who.values()])
+            await forget_others(self._meanings, [one.facts for one in who.values()], who[""].offers.tools)
         if self._rendering is not None:
             self._rendering.cancel()
         if self._cloud is None:  # with providers, each call finds its own voice

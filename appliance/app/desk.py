@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from appliance.control.verbs import Phone
 from appliance.doors.sip.options import account_name
 from appliance.engines.contracts import Engines
 from appliance.engines.gate import DOORS, NEEDS, Gate
@@ -18,12 +20,15 @@ from appliance.flow.vad import Silero
 from appliance.knowledge import facts
 from appliance.knowledge.clerk import SORRY, UNSURE
 from appliance.knowledge.facts import Facts
+from appliance.knowledge.service import Offers
 from appliance.store.meanings import Meanings
 from appliance.terms.clock import Clock
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError
+from appliance.terms.events import Event
 
 from .engines import room_for_instructions
+from .hands import Hands, no_phone, offers
 from .knowledge import open_clerk
 
 DEFAULTS = Path(__file__).parent / "defaults"
@@ -40,6 +45,8 @@ class Role:
     greeting: str
     notice: str
     """That something may be computed elsewhere; it is part of the greeting."""
+    offers: Offers
+    """What can be done for callers."""
     facts: Facts
     """Without its text, where that is too long to be read to the language model."""
     paths: tuple[Path, ...]
@@ -65,6 +72,7 @@ def role(config: Config) -> Role:
         instructions=f"{manner}\n\nThe facts:\n\n{known.text or NO_FACTS.format(business=known.business)}",
         greeting=greeting,
         notice=notice,
+        offers=offers(config),
         facts=known,
         paths=(persona, knowledge),
     )
@@ -91,8 +99,17 @@ def roles(config: Config) -> dict[str, Role]:
     return found
 
 
-async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock, kept: Meanings | None = None) -> Desk:
-    """Once the engines are ready. Raises EngineError."""
+async def open_desk(
+    config: Config,
+    who: Role,
+    engines: Engines,
+    clock: Clock,
+    kept: Meanings | None = None,
+    *,
+    phone: Callable[[], Phone] = no_phone,
+    emit: Callable[[Event], None] = lambda event: None,
+) -> Desk:
+    """Once the engines are ready. `emit` is told what tools do. Raises EngineError."""
     assert engines.reader is not None, "a device has one"
     composes = config.agent.answers == "compose"
     clerk = await open_clerk(
@@ -100,7 +117,7 @@ async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock, k
         engines.reader,
         datetime.now,  # by the wall clock where the device stands
         kept,
-        takes_messages=config.messages.take,
+        offers=who.offers if config.messages.take else replace(who.offers, takes_messages=False, checks_in=False),
         composes=composes,
     )
     voice = Instant(engines.tts, clock)
@@ -113,6 +130,8 @@ async def open_desk(config: Config, who: Role, engines: Engines, clock: Clock, k
         phrases=await render_all(engines.tts, who.greeting),
         instructions=who.instructions,
         find=clerk.find,
+        lexicon=who.facts.lexicon,
+        hands=Hands(config.actions, who.business, phone, emit),
         clock=clock,
         pace=pace(config),
         patience=config.turns.patience,

@@ -11,8 +11,9 @@ from typing import Any
 
 from appliance.bench.business import KINDS, Business, Question
 from appliance.dsp import soundfile
-from appliance.engines.contracts import Engines
+from appliance.engines.contracts import Recogniser
 from appliance.flow.agent import Agent, Memory
+from appliance.flow.attentive import Attentive
 from appliance.terms.config import Config
 
 from .desk import role
@@ -44,16 +45,22 @@ async def evaluate(
         clock = Asked(datetime.now())
         assert room.engines.reader is not None
         clerk = await open_clerk(
-            who.facts, room.engines.reader, lambda: clock.at, composes=config.agent.answers == "compose"
+            who.facts,
+            room.engines.reader,
+            lambda: clock.at,
+            offers=who.offers,
+            composes=config.agent.answers == "compose",
         )
         written = [passage.text for passage in who.facts.passages]
         for number, question in enumerate(business.questions):
             clock.at = question.now or datetime.now()
             agent = Agent(room.engines.llm, who.instructions, Memory(), clerk.find, call=f"eval-{number}")
-            reply = await _reply(agent, question, room.engines)
+            heard = await _heard(question, Attentive(room.engines.stt, who.facts.lexicon))
+            reply = await _reply(agent, heard)
             row = {
                 "kind": question.kind,
                 "ask": question.ask,
+                "heard": heard,
                 "reply": reply,
                 "right": question.right(reply, written),
                 "invented": question.invented(reply, written),
@@ -76,10 +83,14 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {**found, "invented": _share(unknown, "invented") if unknown else None}
 
 
-async def _reply(agent: Agent, question: Question, engines: Engines) -> str:
-    words = question.ask
-    if question.file is not None:
-        words = (await engines.stt.transcribe(await asyncio.to_thread(soundfile.read, question.file))).text
+async def _heard(question: Question, stt: Recogniser) -> str:
+    """The question in words, as it was written or said."""
+    if question.file is None:
+        return question.ask
+    return (await stt.transcribe(await asyncio.to_thread(soundfile.read, question.file))).text
+
+
+async def _reply(agent: Agent, words: str) -> str:
     text = "".join([token.text async for token in agent.reply(words, max_tokens=MOST_TOKENS)])
     await agent.forget()
     return text.strip()

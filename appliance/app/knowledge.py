@@ -11,6 +11,8 @@ from pathlib import Path
 from appliance.knowledge import facts, index, intents
 from appliance.knowledge.clerk import Clerk
 from appliance.knowledge.facts import Facts
+from appliance.knowledge.filling import Tool
+from appliance.knowledge.service import Offers
 from appliance.store.meanings import Meanings
 from appliance.terms.errors import DeviceError
 from appliance.terms.meaning import Meaning, Reader
@@ -29,7 +31,7 @@ async def open_clerk(
     now: Callable[[], datetime],
     kept: Meanings | None = None,
     *,
-    takes_messages: bool = True,
+    offers: Offers,
     composes: bool = False,
 ) -> Clerk:
     """Raises EngineError."""
@@ -40,15 +42,15 @@ async def open_clerk(
         now,
         reader,
         read,
-        await intents.read(reads),
-        takes_messages=takes_messages,
+        await intents.read(reads, offers.tools),
+        offers=offers,
         composes=("whole" if known.text else "found") if composes else "",
     )
 
 
-async def forget_others(kept: Meanings, known: Iterable[Facts]) -> None:
+async def forget_others(kept: Meanings, known: Iterable[Facts], tools: Sequence[Tool]) -> None:
     """Of what is kept, whatever nobody knows any more."""
-    wanted = [*intents.texts(), *(text for one in known for text in index.texts(one.passages))]
+    wanted = [*intents.texts(tools), *(text for one in known for text in index.texts(one.passages))]
     try:
         await asyncio.to_thread(kept.forget_others, wanted)
     except DeviceError as error:

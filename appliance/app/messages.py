@@ -23,7 +23,7 @@ from appliance.store.messages import Delivery, MessageStore
 from appliance.terms.clock import Clock, rfc3339
 from appliance.terms.config import MessagesConfig
 from appliance.terms.errors import BadInput, ConfigError, DeviceError
-from appliance.terms.events import Event, MessageTaken, as_json
+from appliance.terms.events import Event, MessageTaken, VisitorArrived, as_json
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Messages:
         self._task: asyncio.Task[None] | None = None
 
     def note(self, event: Event) -> None:
-        if isinstance(event, MessageTaken):
+        if isinstance(event, MessageTaken | VisitorArrived):
             self._background.do(partial(self._keep, event, rfc3339(self._clock.utc())))
 
     async def all(self) -> list[dict[str, Any]]:
@@ -86,8 +86,8 @@ class Messages:
         await asyncio.to_thread(self._background.stop)
         self._store.close()
 
-    def _keep(self, event: MessageTaken, taken: str) -> None:
-        values = {key: value for key, value in as_json(event).items() if key != "type"}
+    def _keep(self, event: MessageTaken | VisitorArrived, taken: str) -> None:
+        values = as_message(event)
         self._store.keep(values, taken, tuple(self._ways))
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake.set)
@@ -123,6 +123,16 @@ class Messages:
         await asyncio.to_thread(self._store.not_sent, delivery, problem, again)
 
 
+def as_message(event: MessageTaken | VisitorArrived) -> dict[str, Any]:
+    """A visitor is a message, too."""
+    told = as_json(event)
+    kind = told.pop("type")
+    if isinstance(event, VisitorArrived):
+        text = f"{event.name} is here to see {told.pop('host') or 'somebody'}."
+        told |= {"to": event.host, "text": text[:1].upper() + text[1:], "number": ""}
+    return {"kind": kind, **told}
+
+
 async def post(config: MessagesConfig, message: dict[str, Any]) -> None:
     """To the owner's webhook, and nowhere else: a redirection is a refusal."""
     headers = {"Idempotency-Key": f"{message['call']}-{message['id']}"}
@@ -144,7 +154,9 @@ def letter(config: MessagesConfig, business: str, message: dict[str, Any]) -> Em
     found = EmailMessage()
     found["From"] = config.mail_from or config.mail_to
     found["To"] = config.mail_to
-    found["Subject"] = f"{business}: a message from {_line(message['name'] or 'a caller')}"
+    visitor = message.get("kind") == "visitor"
+    who = _line(message["name"] or "a caller")
+    found["Subject"] = f"{business}: {_line(message['text']) if visitor else f'a message from {who}'}"
     found["Message-ID"] = f"<{message['call']}-{message['id']}@frontdesk.invalid>"
     told = {"For": message["to"], "From": message["name"], "Number": message["number"], "Taken": message["taken"]}
     head = "\n".join(f"{name}: {value}" for name, value in told.items() if value)

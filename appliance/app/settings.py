@@ -18,7 +18,7 @@ from appliance.terms.errors import ConfigError
 PLACES = (Path("frontdesk.toml"), Path("/etc/frontdesk/frontdesk.toml"))
 PREFIX = "FRONTDESK_"
 MAX_BYTES = 1024 * 1024
-SECRET = re.compile(r"credential|secret|password|token|ice_servers|sip\.accounts|mqtt\.url")
+SECRET = re.compile(r"credential|secret|password|token|ice_servers|sip\.accounts|actions\.tools|mqtt\.url")
 """Keys whose values are not repeated in messages."""
 
 

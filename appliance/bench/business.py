@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -65,8 +65,9 @@ class Business:
     questions: tuple[Question, ...]
 
 
-def load(folder: Path) -> Business:
-    """Raises BadInput naming the file, the question and what is wrong with it."""
+def load(folder: Path, *, spoken: bool = False) -> Business:
+    """`spoken`: each question as somebody said it, in `spoken/`. Raises BadInput naming the file, the question and what
+    is wrong with it."""
     listing = folder / "questions.toml"
     try:
         rows = tomllib.loads(listing.read_text(encoding="utf-8")).get("question", [])
@@ -75,10 +76,19 @@ def load(folder: Path) -> Business:
     if not isinstance(rows, list) or not rows:
         raise BadInput(f"{listing}: there is no [[question]] in it")
     questions = tuple(_question(folder, f"{listing}, question {number}", row) for number, row in enumerate(rows, 1))
+    if spoken:
+        questions = tuple(replace(one, file=one.file or _said(folder, one.ask)) for one in questions)
     places = (folder / "knowledge.md", folder / "knowledge")
     return Business(
         name=folder.resolve().name, knowledge=next((p for p in places if p.exists()), None), questions=questions
     )
+
+
+def _said(folder: Path, ask: str) -> Path:
+    path = sound_of(folder, ask)
+    if not path.is_file():
+        raise BadInput(f"{path}: nobody has said that", mend="Record it (FLAC, Opus or WAV), or leave out --spoken.")
+    return path
 
 
 def sound_of(folder: Path, ask: str) -> Path:

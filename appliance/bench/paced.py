@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from appliance.engines.contracts import Engines, Message, Sound, Token, Transcript
 from appliance.flow.desk import Find
-from appliance.knowledge.clerk import Answer, Context
+from appliance.knowledge.answer import Answer, Context
 from appliance.terms.errors import EngineError
 from appliance.terms.units import CAPTURE_RATE, Pcm
 
@@ -90,8 +90,8 @@ class PacedEngines:
     def rate(self) -> int:
         return self._engines.tts.rate
 
-    async def transcribe(self, pcm: Pcm, *, partial: bool = False) -> Transcript:
-        found = await self._elsewhere.do(self._engines.stt.transcribe(pcm, partial=partial))
+    async def transcribe(self, pcm: Pcm, *, partial: bool = False, terms: str = "") -> Transcript:
+        found = await self._elsewhere.do(self._engines.stt.transcribe(pcm, partial=partial, terms=terms))
         heard_s = len(pcm) / CAPTURE_RATE
         whole = self._speeds.transcript + self._speeds.per_second_heard * heard_s
         await asyncio.sleep(self._speeds.partial if partial else whole)

@@ -22,6 +22,10 @@ class Transcript:
 
     text: str
     audio_s: float
+    language: str = ""
+    """Whisper's code of it; empty where nobody knows."""
+    again: str = ""
+    """What was heard with the terms in mind, where the first hearing was in doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,9 @@ class Message:
 
 
 class Recogniser(Protocol):
-    async def transcribe(self, pcm: Pcm, *, partial: bool = False) -> Transcript:
+    async def transcribe(self, pcm: Pcm, *, partial: bool = False, terms: str = "") -> Transcript:
         """The words in (n,) int16, 16 kHz mono. `partial`: while more is being said; quicker, less sure, and done only
-        where no other caller waits for a whole one."""
+        where no other caller waits for a whole one. `terms`: what is likely to be said."""
 
 
 @dataclass(frozen=True, slots=True)

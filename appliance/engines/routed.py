@@ -47,7 +47,7 @@ class RoutedRecogniser:
         self._trip = trip
         self._routes = trip.routes
 
-    async def transcribe(self, pcm: Pcm, *, partial: bool = False) -> Transcript:
+    async def transcribe(self, pcm: Pcm, *, partial: bool = False, terms: str = "") -> Transcript:
         """What is still being said never leaves."""
         routes, trip = self._routes, self._trip
         candidates = [] if partial else trip.candidates("stt")
@@ -56,11 +56,14 @@ class RoutedRecogniser:
         found, outlook = routes.plan("stt", candidates)
         trip.ledger.expected("stt", _finite(outlook.expected_s))
 
+        ours: Transcript | None = None
+
         async def local() -> AsyncGenerator[str, None]:
+            nonlocal ours
             began = routes.clock.now()
-            text = (await routes.local.stt.transcribe(pcm)).text
+            ours = await routes.local.stt.transcribe(pcm, terms=terms)
             routes.speeds["stt"].took(routes.clock.now() - began)
-            yield text
+            yield ours.text
 
         def remote(provider: Provider) -> AsyncGenerator[str, None]:
             guess = Usage(audio_s=len(pcm) / CAPTURE_RATE)
@@ -71,6 +74,8 @@ class RoutedRecogniser:
         async with aclosing(trip.race("stt", local, remote, candidates, found, lambda text: True)) as answer:
             async for piece in answer:
                 text += piece
+        if ours is not None and ours.text == text:
+            return ours
         return Transcript(text=text, audio_s=len(pcm) / CAPTURE_RATE)
 
 

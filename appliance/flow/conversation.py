@@ -19,7 +19,9 @@ from appliance.terms.line import COMING_BACK, Line
 from appliance.terms.units import Pcm, ms
 
 from .account import Account
-from .agent import Agent, Memory
+from .acting import Acting
+from .agent import Memory, at_desk
+from .attentive import attending
 from .capture import Capture
 from .desk import Desk
 from .overlaps import Overlaps
@@ -79,19 +81,12 @@ class Conversation:
         self._hello = desk.phrases.back if memory else opening or desk.phrases.greeting
         self._resumed = memory is not None
         self.line = line
-        self._desk = desk
+        self._desk = desk = attending(desk)
         self._clock = desk.clock
         self._telling = telling = Telling(line, emit)
         self._emit, self._show = telling.tell, telling.show
-        self._agent = Agent(
-            desk.engines.llm,
-            desk.instructions,
-            self.memory,
-            desk.find,
-            call=line.call,
-            caller=line.caller,
-            take=telling.take,
-        )
+        self._acting = Acting(line, desk.hands, telling, self.memory, self.say)
+        self._agent = at_desk(desk, line, self.memory, self._acting.use)
         self._vad = VoiceDetector(desk.silero)
         self._turns = TurnTaking(desk.patience, max_pause_s=desk.max_pause_s, max_turn_s=MAX_TURN_S)
         self._capture = Capture(MAX_TURN_S)
@@ -456,7 +451,9 @@ class Conversation:
             self._capture.end()
         words = reply.transcript or ""
         if words:
-            self._agent.settle(words, heard)
+            self._acting.settle(heard)
+            if (act := self._agent.settle(words, heard)) is not None:
+                self._spawn(self._acting.do(act, interrupted=interrupted))
             if asks_to_wait(words):
                 self._silence.be_patient()
             if self._agent.parts(words) and not interrupted:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from appliance.engines.contracts import Engines
-from appliance.knowledge.clerk import Answer, Context
+from appliance.knowledge.answer import Answer, Context
+from appliance.knowledge.filling import Use
+from appliance.knowledge.lexicon import Lexicon
+from appliance.knowledge.people import Person
 from appliance.terms.clock import Clock
 
 from .pace import Pace
@@ -16,6 +19,16 @@ from .vad import Silero
 
 Find = Callable[[str, Context], Coroutine[Any, Any, Answer | None]]
 """What to say to a caller's words, as far as it is known; None: the language model answers. It raises nothing."""
+
+
+class Hands(Protocol):
+    """What can be done in the world."""
+
+    async def use(self, use: Use, about: Mapping[str, str]) -> str:
+        """Use a tool; what to say of it. `about`: the call. It raises nothing."""
+
+    async def connect(self, call: str, person: Person) -> None:
+        """Put a caller through. Raises FrontdeskError where that came to nothing: then the call goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +42,9 @@ class Desk:
     """Said after the first words of a call of ours."""
     instructions: str
     find: Find
+    lexicon: Lexicon
+    """The words that callers are likely to say."""
+    hands: Hands
     render: Callable[[], Awaitable[None]]
     """Make ready what is said often, while nobody needs the voice. Raises EngineError."""
     clock: Clock

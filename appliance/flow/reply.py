@@ -215,7 +215,10 @@ class Reply:
         assert self.transcript is not None
         asked = self._clock.now()
         self.timeline.began.setdefault("llm", asked)
-        reply = self._agent.reply(self.transcript, max_tokens=self._max_tokens, said=self.text.rstrip())
+        told = self.text.rstrip()
+        reply = self._agent.reply(
+            self.transcript, max_tokens=self._max_tokens, said=told, committed=self._committed.wait
+        )
         async with aclosing(reply) as tokens:
             async for token in tokens:
                 self.timeline.ended["llm"] = self._clock.now()

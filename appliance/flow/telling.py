@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from appliance.knowledge.taking import Message
-from appliance.terms.events import Caption, Event, MessageTaken, State, StateChanged
+from appliance.knowledge.visiting import Arrived
+from appliance.terms.events import Caption, Event, MessageTaken, State, StateChanged, VisitorArrived
 from appliance.terms.line import Line
 
 
@@ -35,6 +36,10 @@ class Telling:
     def agent_says(self, turn: int, words: str, duration_ms: float) -> None:
         """From now on, for so long. Turn 0: it is no reply."""
         self.tell(Caption(call=self._line.call, turn=turn, who="agent", text=words, duration_ms=duration_ms))
+
+    def arrived(self, visitor: Arrived) -> None:
+        """Somebody has come to see somebody."""
+        self.tell(VisitorArrived(call=self._line.call, door=self._line.door, host=visitor.host, name=visitor.name))
 
     def take(self, message: Message) -> None:
         """The caller wants it passed on."""

@@ -4,7 +4,7 @@
     a passage surely answers it                that passage, as it stands
     a passage may answer it                    "I'm not quite sure, but I do know this: …", and the next best too
     none does                                  "I do not know. Shall I take a message?"
-    something is to be passed on               a message is taken (`taking.py`)
+    something is to be done                    it is (`service.py`): a message, a transfer, a visitor, a tool
     it asks for no fact                        nothing: the language model talks
 
 A small model that is given the facts still invents what they do not say (docs/benchmarks.md); an owner's own sentence
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -23,11 +23,12 @@ from appliance.terms.errors import EngineError
 from appliance.terms.meaning import Meaning, Reader
 
 from . import when
+from .answer import Answer, Context
 from .hours import Hours
 from .index import Index
-from .intents import Intent, Intents
+from .intents import Intents, Meant
 from .matching import Match, content
-from .taking import Message, Taking, ask, asked_for, begin, go_on, offered
+from .service import Offers, Service
 
 SURE = 0.6
 PERHAPS = 0.15
@@ -42,10 +43,12 @@ INQUIRES = re.compile(
     r"\?|^\W*(?:(?:and|so|but|well|hello|hi|hey|um|uh|oh|okay|sorry|excuse me|please|good \w+)"
     r"\W+)*(?:what|when|where|which|who|whose|why|how|is|are|am|do|does|did|can|could|may|might|must|will|would|should"
     r"|have|has)\b|\b(?:wonder(?:ing)?|tell me|looking for|like to|love to|want to|need(?: to)?|i'd like|any chance"
-    r"|what about|how about|know (?:if|whether|what|when|where|who|how|about))\b",
+    r"|what about|how about|know (?:if|whether|what|when|where|who|how|about))\b"
+    r"|\b(?:is|are|do|does|did|can|could|will|would|may|shall) (?:i|you|we|they|he|she|it|that|there|the|my|your"
+    r"|anybody|anyone|somebody|someone)\b|\bhow (?:much|many|long|late|far|often)\b",
     re.IGNORECASE,
 )
-"""Asks for something to be known or done."""
+"""Asks for something to be known or done, whether or not the recogniser has heard the question mark."""
 LEADS_IN = re.compile(
     r"^(?:\W*(?:hello|hi|hey|um|uh|er|oh|okay|ok|well|sorry|excuse me|good (?:morning|afternoon|evening|day))\b\W*)+"
     r"(?=\w)",
@@ -59,45 +62,6 @@ REFERS = re.compile(
 """Means something that was said before."""
 SORRY = "I'm sorry, I don't know that."
 UNSURE = "I'm not quite sure, but I do know this:"
-NOBODY = "I'm sorry, there is nobody here I could put you through to."
-OFFER = "Shall I take a message?"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What a call has been about, as far as it helps to understand what is said next."""
-
-    asked: str = ""
-    """What the caller said before."""
-    said: str = ""
-    """What they heard last."""
-    form: Taking | None = None
-    """What is being taken from them."""
-    caller: str = ""
-    """The number they call from, if it is known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    text: str
-    source: str = ""
-    """Where the owner wrote it: `prices.md:12`."""
-    computed: bool = False
-    doubtful: bool = False
-    """It may be no answer to what was asked."""
-    whole: bool = False
-    """What the caller said is a whole question, and no more: for sure."""
-    form: Taking | None = None
-    """What is to be taken from the caller, once they have heard this."""
-    taken: Message | None = None
-    """What is to be passed on, now."""
-    notes: str = ""
-    """Instead of a text: what the language model should know to write one."""
-
-    @property
-    def known(self) -> bool:
-        """It answers what was asked."""
-        return self.computed or bool(self.source and not self.doubtful)
 
 
 UNKNOWN = Answer(text=SORRY, doubtful=True)
@@ -114,7 +78,7 @@ class Clerk:
         index: Index,
         intents: Intents,
         *,
-        takes_messages: bool = True,
+        offers: Offers,
         composes: Literal["", "whole", "found"] = "",
     ) -> None:
         """`composes`: answers are the language model's own words; it knows the `whole` by heart, or what is `found`."""
@@ -123,7 +87,8 @@ class Clerk:
         self._reader = reader
         self._index = index
         self._intents = intents
-        self._takes_messages = takes_messages
+        self._offers = offers
+        self._service = Service(offers, intents, hours, now)
         self._composes = composes
 
     async def find(self, words: str, context: Context) -> Answer | None:
@@ -131,14 +96,11 @@ class Clerk:
         form = context.form
         if form is None:
             return await self._find(words, context)
-        if form.wanted not in ("offer", "text") and INQUIRES.search(words):
+        if not form.takes_anything and INQUIRES.search(words):
             aside = await self._find(words, replace(context, form=None))
             if aside is not None and aside.known:
-                return replace(aside, text=f"{aside.text} {ask(form).say}", form=form)
-        step = go_on(form, words)
-        if step is None:
-            return await self._find(words, replace(context, form=None))
-        return Answer(text=step.say, form=step.form, taken=step.taken)
+                return replace(aside, text=f"{aside.text} {self._service.question(form)}", form=form)
+        return self._service.go_on(form, words) or await self._find(words, replace(context, form=None))
 
     async def _find(self, words: str, context: Context) -> Answer | None:
         asked = questions(words, context.asked)
@@ -146,43 +108,42 @@ class Clerk:
         for one in asked:
             if (computed := when.answer(one, self._hours, now)) is not None:
                 return Answer(text=computed, computed=True, whole=one is asked[0])
-        if self._takes_messages and asked_for(words):
-            return _begun(words, context)
-        if self._reader is None or not len(self._index):
+        if (answer := self._service.plainly(words, context)) is not None:
+            return answer
+        if self._reader is None:
             return None
+        parts = self._service.parts(words)
         try:
-            meanings = await self._reader.read(asked)
+            meanings = await self._reader.read([*asked, *parts])
         except EngineError:
             return None
-        found = [self._index.find(one, meaning) for one, meaning in zip(asked, meanings, strict=True)]
-        if not all(found):  # no word was said
+        found = [self._index.find(one, meaning) for one, meaning in zip(asked, meanings, strict=False)]
+        sure = any(matches and matches[0].chance >= SURE for matches in found)
+        told = [meanings[0], *meanings[len(asked) :]]
+        if (answer := self._service.wished(words, told, context, known=sure)) is not None:
+            return answer
+        wish = self._intents.meant(meanings[0])
+        if wish is not None and wish.likeness > (found[0][0].close if found[0] else 0.0):
+            return self._talk(wish, words, context)
+        if not all(found):  # nothing was written, or no word was said
             return None
-        meant = self._intents.meant(meanings[0])
-        if meant is not None and meant.likeness > found[0][0].close:
-            return self._serve(meant.intent, words, context)
         matches = max(found, key=lambda matches: matches[0].chance)
         if self._composes:
             notes = " ".join(match.entry.passage.text for match in matches[:NOTES])
             return Answer(text="", notes=notes) if self._composes == "found" else None
         answer = known(words, meanings[0], matches)
-        return self._offering(answer, context) if answer is UNKNOWN else answer
+        return self._service.offering(answer, context) if answer is UNKNOWN else answer
 
-    def _serve(self, intent: Intent, words: str, context: Context) -> Answer | None:
-        """Who asks for no fact."""
-        match intent:
+    def _talk(self, wish: Meant, words: str, context: Context) -> Answer | None:
+        """Who asks for no fact, nor for anything to be done."""
+        match wish.intent:
             case "repeat" if context.said:
                 return Answer(text=context.said)
-            case "message" if self._takes_messages:
-                return _begun(words, context)
+            case "message" if self._offers.takes_messages:
+                return self._service.message(words, context)
             case "person":
-                return self._offering(Answer(text=NOBODY), context)
+                return self._service.connect(self._offers.operator, context)
         return None
-
-    def _offering(self, answer: Answer, context: Context) -> Answer:
-        """With the offer to take a message, if one is taken."""
-        if not self._takes_messages:
-            return answer
-        return replace(answer, text=f"{answer.text} {OFFER}", form=offered(context.caller))
 
 
 def questions(words: str, before: str) -> list[str]:
@@ -216,11 +177,6 @@ def _quoted(matches: Sequence[Match]) -> Answer:
     return Answer(
         text=" ".join(passage.text for passage in found), source=", ".join(passage.place for passage in found)
     )
-
-
-def _begun(words: str, context: Context) -> Answer:
-    step = begin(words, context.caller)
-    return Answer(text=step.say, form=step.form)
 
 
 def _beside(best: Match, other: Match) -> bool:

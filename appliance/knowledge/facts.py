@@ -11,6 +11,7 @@ from appliance.terms.errors import ConfigError, DocumentError
 from . import documents, hours, passages
 from .documents import SUFFIXES, Document
 from .hours import Hours
+from .lexicon import Lexicon, lexicon
 from .passages import Passage
 
 KEY = "agent.knowledge"
@@ -30,6 +31,7 @@ class Facts:
     hours: tuple[Hours, ...]
     """When it is open, and its parts, as far as that was written down."""
     passages: tuple[Passage, ...]
+    lexicon: Lexicon
     problems: tuple[DocumentError, ...] = ()
     """Files of a folder that cannot be used; the others are."""
 
@@ -47,6 +49,7 @@ def load(path: Path) -> Facts:
         text=text,
         hours=tuple(hours.read(text)),
         passages=cut,
+        lexicon=lexicon(text),
         problems=tuple(problems),
     )
 

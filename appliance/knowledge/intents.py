@@ -14,7 +14,9 @@ import numpy as np
 
 from appliance.terms.meaning import Meaning, Reader, Vectors
 
-Intent = Literal["talk", "repeat", "message", "person", "goodbye"]
+from .filling import Tool
+
+Intent = Literal["talk", "repeat", "message", "person", "arrived", "goodbye"]
 EXAMPLES: dict[Intent, tuple[str, ...]] = {
     "talk": (
         "Hello.",
@@ -72,6 +74,14 @@ EXAMPLES: dict[Intent, tuple[str, ...]] = {
         "Transfer me to the manager, please.",
         "I'd like to speak to a member of staff.",
     ),
+    "arrived": (
+        "I am here to see somebody.",
+        "I have an appointment with Anna now.",
+        "I have arrived for my meeting.",
+        "Please tell Mr. Miller that I am here.",
+        "I am here for my interview.",
+        "Somebody is expecting me.",
+    ),
     "goodbye": (
         "Goodbye.",
         "Bye bye.",
@@ -93,27 +103,43 @@ class Meant:
 
 
 class Intents:
-    def __init__(self, intents: Sequence[Intent], examples: Vectors) -> None:
-        """`examples`: (n, 384) float32, one of each intent of `intents`."""
+    def __init__(self, intents: Sequence[Intent], tools: Sequence[str], examples: Vectors) -> None:
+        """`examples`: (n, 384) float32, one of each intent of `intents`, then of each tool of `tools`."""
         self._intents = list(intents)
+        self._tools = list(tools)
         self._examples = examples
 
     def meant(self, words: Meaning) -> Meant | None:
         """None where they are like no example."""
-        likeness = self._examples @ words.whole
+        likeness = self._examples[: len(self._intents)] @ words.whole
         best = int(np.argmax(likeness))
         if likeness[best] < LIKE:
             return None
         return Meant(intent=self._intents[best], likeness=float(likeness[best]))
 
+    def like(self, intent: Intent, parts: Sequence[Meaning]) -> float:
+        """How like an example of it the likest part is, −1 to 1."""
+        examples = self._examples[: len(self._intents)][[one == intent for one in self._intents]]
+        return max(float((examples @ part.whole).max()) for part in parts)
 
-def texts() -> list[str]:
+    def tools(self, parts: Sequence[Meaning]) -> dict[str, float]:
+        """How like an example of each tool the likest part is."""
+        likeness = self._examples[len(self._intents) :] @ np.array([part.whole for part in parts]).T
+        found: dict[str, float] = {}
+        for tool, like in zip(self._tools, likeness.max(axis=1).tolist(), strict=True):
+            found[tool] = max(like, found.get(tool, -1.0))
+        return found
+
+
+def texts(tools: Sequence[Tool] = ()) -> list[str]:
     """All examples."""
-    return [example for examples in EXAMPLES.values() for example in examples]
+    examples = [example for examples in EXAMPLES.values() for example in examples]
+    return [*examples, *(example for tool in tools for example in tool.examples)]
 
 
-async def read(reader: Reader) -> Intents:
+async def read(reader: Reader, tools: Sequence[Tool] = ()) -> Intents:
     """Raises EngineError."""
-    meanings = await reader.read(texts())
+    meanings = await reader.read(texts(tools))
     intents = [intent for intent, examples in EXAMPLES.items() for _ in examples]
-    return Intents(intents, np.array([meaning.whole for meaning in meanings]))
+    names = [tool.name for tool in tools for _ in tool.examples]
+    return Intents(intents, names, np.array([meaning.whole for meaning in meanings]))

@@ -39,6 +39,7 @@ CALLS = r"(?i:call|ring|phone|get)"
 ASKS_BACK = re.compile(
     rf"\b{CALLS} (?:(?i:me|us) )?(?i:back)\b|\b(?i:called back|return (?:my|the) call)\b"
     rf"|\b(?i:have|ask|get|like|want) (?:(?i:{PRONOUN})|{WHO}) (?i:to )?{CALLS} (?i:me|us)\b"
+    r"|\b(?i:(?:can|could|would|will) (?:you|some\w+|any\w+)\b.*\bgive (?:me|us) a (?:call|ring))\b"
 )
 LEAVES = re.compile(
     rf"\b(?i:leave|take|give|pass)(?: (?:(?i:him|her|them|you)|(?i:the) \w+|{TITLED}|[A-Z]\w+))?"
@@ -100,6 +101,11 @@ class Taking:
     mending: bool = False
     """Only this one thing is wanted again."""
 
+    @property
+    def takes_anything(self) -> bool:
+        """Whatever is said is what is wanted."""
+        return self.wanted in ("offer", "text")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -110,16 +116,16 @@ class Step:
     """It is whole: pass it on."""
 
 
-def begin(words: str, caller: str = "") -> Step:
-    """Somebody wants to leave a message, and may have said it already."""
+def begin(words: str, caller: str = "", to: str = "") -> Step:
+    """Somebody wants to leave a message, `to` somebody, and may have said it already."""
     text = ""
     told = TELLS.search(words)
     if told is not None and told["text"].lower().split()[0] not in ("to", "if", "whether"):
         text = told["text"]
     elif found := SAYING.search(words):
         text = found["text"]
-    to = told["to"] if told is not None else None
-    to = to or next((found["to"] for form in FOR_WHOM if (found := form.search(words))), "")
+    meant = told["to"] if told is not None else None
+    to = meant or next((found["to"] for form in FOR_WHOM if (found := form.search(words))), to)
     to = re.sub(r"^(?:your|my) ", "the ", to.removesuffix("'s"))
     back = not text and ASKS_BACK.search(words) is not None
     if back and (about := ABOUT.search(words)):
@@ -136,9 +142,9 @@ def asked_for(words: str) -> bool:
     return to_others or any(form.search(words) for form in (ASKS_BACK, SAYING, LEAVES))
 
 
-def offered(caller: str = "") -> Taking:
+def offered(caller: str = "", to: str = "") -> Taking:
     """It was offered to take one."""
-    return Taking(wanted="offer", caller=caller)
+    return Taking(wanted="offer", caller=caller, message=Message(to=to))
 
 
 def go_on(form: Taking, words: str) -> Step | None:
@@ -166,7 +172,7 @@ def go_on(form: Taking, words: str) -> Step | None:
 def _offered(form: Taking, words: str) -> Step | None:
     match agrees(words):
         case True:
-            return begin(words, form.caller)
+            return begin(words, form.caller, form.message.to)
         case False if len(words.split()) <= 6:
             return Step(say="All right. Is there anything else?")
     return None

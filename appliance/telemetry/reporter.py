@@ -25,7 +25,9 @@ from appliance.terms.events import (
     ProviderChanged,
     Route,
     SourceBanned,
+    ToolUsed,
     TurnEnded,
+    VisitorArrived,
     as_json,
 )
 
@@ -39,6 +41,8 @@ TOPICS: dict[type, str] = {
     CallRefused: "call",
     CallTransferred: "call",
     MessageTaken: "call",
+    VisitorArrived: "call",
+    ToolUsed: "call",
     EngineChanged: "alert",
     AccountChanged: "alert",
     ProviderChanged: "alert",

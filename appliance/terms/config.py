@@ -17,6 +17,8 @@ Transport = Literal["udp", "tcp", "tls"]
 Policy = Literal["local", "error", "lag", "hedge", "cloud"]
 Allowed = Literal["none", "text", "audio"]
 Encryption = Literal["off", "optional", "mandatory"]
+AskKind = Literal["text", "name", "phone", "email", "number", "date", "time", "choice"]
+"""What sort of thing a caller is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,65 @@ class MessagesConfig:
     smtp_tls: Literal["starttls", "tls", "off"] = "starttls"
     smtp_user: str = ""
     smtp_password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonConfig:
+    """Somebody of the house, or a part of it."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    name: Name
+    phone: str = ""
+    """Where callers are put through to; `sip.dial` must allow it. Empty: nowhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskConfig:
+    """What must be known before a tool is used."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    name: Name
+    kind: AskKind = "text"
+    say: str = ""
+    """The question; empty: "What is the …, please?"."""
+    choices: Annotated[list[Name], Len(0, 20)] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolConfig:
+    """Something that is done for callers by another program."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    name: Annotated[str, Len(1, 64)]
+    url: Name
+    kind: Literal["webhook", "mcp"] = "webhook"
+    """A POST of JSON, or a tool of that name of an MCP server (streamable HTTP)."""
+    when: Annotated[list[Name], Len(1, 20)]
+    """What callers say who want it: two to four sentences."""
+    ask: Annotated[list[AskConfig], Len(0, 8)] = field(default_factory=list)
+    confirm: bool = True
+    """What was understood is read back before it is done."""
+    say: str = ""
+    """Said once it is done, where the program does not say anything itself."""
+    token: str = field(default="", repr=False)
+    """Sent along as `Authorization: Bearer …`."""
+    timeout_s: Annotated[float, Ge(0.5), Le(60)] = 8.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionsConfig:
+    """What is done for callers, besides answering and taking messages."""
+
+    people: Annotated[list[PersonConfig], Len(0, 200)] = field(default_factory=list)
+    """Who can be asked for, and visited."""
+    operator: str = ""
+    """Whom callers get who want a person, no matter whom; one of `people`."""
+    check_in: bool = True
+    """Visitors who say that they are here are asked whom they want to see, and it is told as messages are."""
+    tools: Annotated[list[ToolConfig], Len(0, 32)] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,6 +390,7 @@ class Config:
     tts: TtsConfig = field(default_factory=TtsConfig)
     agent: AgentConfig = field(default_factory=AgentConfig)
     messages: MessagesConfig = field(default_factory=MessagesConfig)
+    actions: ActionsConfig = field(default_factory=ActionsConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     turns: TurnsConfig = field(default_factory=TurnsConfig)
     webrtc: WebrtcConfig = field(default_factory=WebrtcConfig)

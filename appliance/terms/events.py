@@ -87,6 +87,28 @@ class MessageTaken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VisitorArrived:
+    """Somebody has come to see somebody."""
+
+    call: str
+    door: str
+    host: str
+    """Empty where they could not say."""
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolUsed:
+    """One of the owner's tools did what a caller wanted, or could not (`why`)."""
+
+    call: str
+    tool: str
+    done: bool
+    took_ms: float
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallTransferred:
     """The caller was handed on, or could not be (`why`)."""
 
@@ -316,6 +338,8 @@ Event = (
     | CallTransferred
     | KeyPressed
     | MessageTaken
+    | VisitorArrived
+    | ToolUsed
     | AccountChanged
     | ProviderChanged
     | SourceBanned
@@ -337,13 +361,15 @@ NAMES: dict[type, str] = {
     CallTransferred: "call.transferred",
     KeyPressed: "key",
     MessageTaken: "message",
+    VisitorArrived: "visitor",
+    ToolUsed: "tool",
     AccountChanged: "account",
     ProviderChanged: "provider",
     SourceBanned: "banned",
 }
 
 
-WORDS = ("transcript", "reply", "caller", "to", "text", "key", "name", "number")
+WORDS = ("transcript", "reply", "caller", "to", "text", "key", "name", "number", "host")
 """Fields that hold what was said, by whom, and which keys were pressed."""
 
 

@@ -15,6 +15,7 @@ from appliance.app import knowledge
 from appliance.app.check import check
 from appliance.app.knowledge import Remembering, Watch, forget_others, open_clerk
 from appliance.knowledge.facts import Facts, load
+from appliance.knowledge.service import Offers
 from appliance.store.meanings import Meanings
 from appliance.terms.errors import DeviceError
 from appliance.terms.meaning import Meaning
@@ -39,12 +40,12 @@ async def test_what_nobody_knows_any_more_is_forgotten(tmp_path: Path) -> None:
 
     kept, reader = Meanings(tmp_path / "meanings.db", "m1"), Counting()
     before, after = facts("Dogs are welcome. Cats are not."), facts("Dogs are welcome.")
-    await open_clerk(before, reader, datetime.now, kept)
+    await open_clerk(before, reader, datetime.now, kept, offers=Offers())
     assert set(kept.of(["Dogs are welcome.", "Cats are not."])) == {"Dogs are welcome.", "Cats are not."}
-    await forget_others(kept, [after])
+    await forget_others(kept, [after], [])
     assert set(kept.of(["Dogs are welcome.", "Cats are not."])) == {"Dogs are welcome."}
     read_before = len(reader.given)
-    await open_clerk(after, reader, datetime.now, kept)
+    await open_clerk(after, reader, datetime.now, kept, offers=Offers())
     assert len(reader.given) == read_before, "the examples of intents are kept as well"
     kept.close()
 

@@ -81,7 +81,7 @@ async def test_a_webhook_is_sent_it_until_it_has_it(tmp_path: Path, monkeypatch:
     assert len(given) == 3
     told, authorization, key = given[-1]
     assert {**told, "taken": ""} == {
-        **{"id": 1, "taken": "", "call": "c1", "door": "sip"},
+        **{"id": 1, "kind": "message", "taken": "", "call": "c1", "door": "sip"},
         **{"to": "Ann", "text": "Come.", "name": "Bob", "number": "12345"},
     }
     assert (authorization, key) == ("Bearer s3cret", "c1-1")

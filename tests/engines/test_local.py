@@ -11,6 +11,7 @@ import ctranslate2
 import numpy as np
 import pytest
 
+from appliance.bench.business import sound_of
 from appliance.bench.utterances import Utterance
 from appliance.bench.words import normalise, word_errors
 from appliance.dsp import soundfile
@@ -22,6 +23,7 @@ from appliance.engines.local.requantise import requantised
 from appliance.engines.local.sense import Sense
 from appliance.engines.local.smartturn import SmartTurn
 from appliance.engines.local.whisper import WINDOW_S, Whisper, windows
+from appliance.knowledge.lexicon import lexicon
 from appliance.terms.meaning import Meaning
 from appliance.terms.units import CAPTURE_RATE, dbfs
 from appliance.workers.mailbox import Mailbox, Request
@@ -42,10 +44,21 @@ def piper(models: Path) -> Piper:
     return Piper(str(models / "en_US-joe-medium" / "en_US-joe-medium.onnx"))
 
 
+def test_words_of_the_business_are_heard_beside_what_is_heard_without_them(whisper: Whisper) -> None:
+    dentist = Path(__file__).parents[2] / "benchmarks" / "businesses" / "dental-practice"
+    known = lexicon((dentist / "knowledge.md").read_text("utf-8"))
+    asked = "What is the name of the hygienist?"
+    pcm = soundfile.read(sound_of(dentist, asked))
+    heard = whisper.transcribe(pcm, terms=known.terms)
+    assert heard.text != asked
+    assert known.mend(heard.text, heard.again) == asked
+    assert whisper.transcribe(pcm).again == ""
+
+
 def test_whisper_hears_what_was_said(whisper: Whisper, utterances: dict[str, Utterance]) -> None:
     errors = words = 0
     for utterance in list(utterances.values())[:8]:
-        wrong, total = word_errors(utterance.text, whisper.transcribe(soundfile.read(utterance.file))[0])
+        wrong, total = word_errors(utterance.text, whisper.transcribe(soundfile.read(utterance.file)).text)
         errors, words = errors + wrong, words + total
     assert errors / words < 0.1
 
@@ -53,7 +66,7 @@ def test_whisper_hears_what_was_said(whisper: Whisper, utterances: dict[str, Utt
 @pytest.mark.parametrize("level", [0, 3, 300])
 def test_whisper_hears_no_words_in_silence_and_noise(whisper: Whisper, level: int) -> None:
     noise = (np.random.default_rng(1).standard_normal(2 * CAPTURE_RATE) * level).astype(np.int16)
-    assert whisper.transcribe(noise)[0] == ""
+    assert whisper.transcribe(noise).text == ""
 
 
 def test_whisper_hears_more_than_thirty_seconds(whisper: Whisper, utterances: dict[str, Utterance]) -> None:
@@ -61,7 +74,7 @@ def test_whisper_hears_more_than_thirty_seconds(whisper: Whisper, utterances: di
     silence = np.zeros(CAPTURE_RATE // 2, np.int16)
     pcm = np.concatenate([piece for u in said for piece in (soundfile.read(u.file), silence)])
     assert len(pcm) > 35 * CAPTURE_RATE
-    wrong, total = word_errors(" ".join(u.text for u in said), whisper.transcribe(pcm)[0])
+    wrong, total = word_errors(" ".join(u.text for u in said), whisper.transcribe(pcm).text)
     assert wrong / total < 0.25
 
 
@@ -162,7 +175,7 @@ def test_piper_tells_when_each_word_has_been_said(piper: Piper, whisper: Whisper
         assert len(data) // 2 * 0.9 < marks[-1] <= len(data) // 2
     resampler = Resampler(piper.facts["rate"], CAPTURE_RATE)
     cut = np.frombuffer(parts[0][1], "<i2")[: parts[0][0]["words"][3][1]]
-    heard = whisper.transcribe(resampler.feed(cut))[0]
+    heard = whisper.transcribe(resampler.feed(cut)).text
     assert word_errors("parking behind the building", heard)[0] <= 2, heard  # no two renderings sound alike
     assert "free" not in normalise(heard)
 

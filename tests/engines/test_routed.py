@@ -41,7 +41,7 @@ class Desk:
     waiting: int = 0
     asked: list[list[Message]] = field(default_factory=list)
 
-    async def transcribe(self, pcm: Pcm, *, partial: bool = False) -> Transcript:
+    async def transcribe(self, pcm: Pcm, *, partial: bool = False, terms: str = "") -> Transcript:
         await asyncio.sleep(self.first_s)
         return Transcript(text="here", audio_s=1.0)
 

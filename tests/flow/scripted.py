@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +17,10 @@ from appliance.flow.desk import Desk
 from appliance.flow.pace import Pace
 from appliance.flow.phrases import render_all
 from appliance.flow.vad import Silero
-from appliance.knowledge.clerk import Answer, Context
+from appliance.knowledge.answer import Answer, Context
+from appliance.knowledge.filling import Use
+from appliance.knowledge.lexicon import Lexicon
+from appliance.knowledge.people import Person
 from appliance.terms.errors import EngineDown
 from appliance.terms.events import (
     CallEnded,
@@ -60,6 +63,10 @@ class Script:
     known: dict[str, Answer] = field(default_factory=dict)
     """Answers that need no language model."""
     weighs: bool = True
+    tool_s: float = 0.1
+    """How long a tool takes."""
+    used: list[Use] = field(default_factory=list)
+    connected: list[Person] = field(default_factory=list)
     partials: int = 0
     listened: list[list[Message]] = field(default_factory=list)
     heard_s: list[float] = field(default_factory=list)
@@ -68,6 +75,16 @@ class Script:
 
     async def find(self, words: str, context: Context) -> Answer | None:
         return self.known.get(words)
+
+    async def use(self, use: Use, about: Mapping[str, str]) -> str:
+        self.used.append(use)
+        await asyncio.sleep(self.tool_s)
+        return f"{use.tool} is done."
+
+    async def connect(self, call: str, person: Person) -> None:
+        self.connected.append(person)
+        if not person.phone:
+            raise EngineDown("nobody answers")
 
 
 class ScriptedEngines:
@@ -78,7 +95,7 @@ class ScriptedEngines:
     def __init__(self, script: Script) -> None:
         self.script = script
 
-    async def transcribe(self, pcm: Pcm, *, partial: bool = False) -> Transcript:
+    async def transcribe(self, pcm: Pcm, *, partial: bool = False, terms: str = "") -> Transcript:
         await asyncio.sleep(self.script.stt_s)
         if self.script.stt_fails:
             raise EngineDown("stt died")
@@ -152,6 +169,8 @@ async def opened(
         notice="",
         instructions="You are a receptionist.",
         find=script.find,
+        lexicon=Lexicon(),
+        hands=script,
         render=nothing_to_render,
         clock=LoopClock(),
         pace=Pace(speculate=speculate, max_tokens=80),

@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, Sequence
 
 from appliance.engines.contracts import Message, Token
 from appliance.flow.agent import KEPT_TURNS, MOST_TURNS, WAITING, Agent, Memory
-from appliance.knowledge.clerk import Answer, Context
+from appliance.knowledge.answer import Answer, Context
 from appliance.knowledge.taking import Message as Taken
-from appliance.knowledge.taking import begin, go_on, offered
+from appliance.knowledge.taking import Taking, begin, go_on, offered
 from appliance.terms.errors import EngineDown
 
 
@@ -113,23 +113,25 @@ class Dead(Echo):
 
 async def clerk(words: str, context: Context) -> Answer | None:
     """Takes messages, and knows of nothing else."""
-    step = begin(words, context.caller) if context.form is None else go_on(context.form, words)
-    return None if step is None else Answer(text=step.say, form=step.form, taken=step.taken)
+    form = context.form
+    step = go_on(form, words) if isinstance(form, Taking) else begin(words, context.caller)
+    return None if step is None else Answer(text=step.say, form=step.form, act=step.taken)
 
 
 def test_a_message_gets_on_only_by_what_was_settled_and_is_taken_once() -> None:
-    taken: list[Taken] = []
+    taken: list[object] = []
 
     async def talk() -> list[str]:
         memory = Memory()
-        agent = Agent(Echo(), "", memory, clerk, call="call", caller="+4930123456@pbx", take=taken.append)
+        agent = Agent(Echo(), "", memory, clerk, call="call", caller="+4930123456@pbx")
         heard = []
         for words in ("Please tell Ann that I am late", "Bob", "Yes", "Yes"):
             for _ in range(2):  # the caller may go on: it is prepared again
                 await said(agent, f"{words} and")
             heard.append(await said(agent, words))
             assert len(taken) == 0
-            agent.settle(words, heard[-1])
+            if (act := agent.settle(words, heard[-1])) is not None:
+                taken.append(act)
         assert memory.form is None
         return heard
 

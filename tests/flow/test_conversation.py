@@ -13,7 +13,7 @@ from appliance.dsp import soundfile
 from appliance.engines.contracts import Message
 from appliance.flow.agent import WAITING
 from appliance.flow.phrases import BACK, FAREWELL, GOODBYE, STILL_THERE
-from appliance.knowledge.clerk import Answer
+from appliance.knowledge.answer import Answer
 from appliance.terms.events import (
     CallEnded,
     CallStarted,

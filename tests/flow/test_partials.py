@@ -22,7 +22,7 @@ class Recogniser:
         self.heard = list(heard)
         self.takes_s = takes_s
 
-    async def transcribe(self, pcm: Pcm, *, partial: bool = False) -> Transcript:
+    async def transcribe(self, pcm: Pcm, *, partial: bool = False, terms: str = "") -> Transcript:
         assert partial
         await asyncio.sleep(self.takes_s)
         if not self.heard:

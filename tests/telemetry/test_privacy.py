@@ -36,6 +36,8 @@ from appliance.terms.events import (
     MessageTaken,
     Overlap,
     ReplyHeard,
+    ToolUsed,
+    VisitorArrived,
 )
 
 from .collector import collector
@@ -47,6 +49,8 @@ EVENTS: list[Event] = [
     CallRefused(door="sip", caller=SECRET, why="busy"),
     KeyPressed(call="a", key=SECRET),
     MessageTaken(call="a", door="sip", to=SECRET, text=SECRET, name=SECRET, number=SECRET),
+    VisitorArrived(call="a", door="kiosk", host=SECRET, name=SECRET),
+    ToolUsed(call="a", tool="book", done=True, took_ms=1.0),
     Caption(call="a", turn=1, who="caller", text=SECRET),
     ReplyHeard(call="a", turn=1, text=SECRET),
     Overlap(call="a", turn=1, meant=True, text=SECRET, silent_ms=200.0),

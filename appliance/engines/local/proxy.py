@@ -32,14 +32,14 @@ class LocalRecogniser:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
-    async def transcribe(self, pcm: Pcm, *, partial: bool = False) -> Transcript:
-        text = ""
-        arguments = {"partial": True, "priority": PARTIAL_PRIORITY} if partial else {}
+    async def transcribe(self, pcm: Pcm, *, partial: bool = False, terms: str = "") -> Transcript:
+        heard: dict[str, str] = {}
+        arguments = {"partial": True, "priority": PARTIAL_PRIORITY} if partial else {"terms": terms}
         request = self._worker.stream("transcribe", arguments, _bytes(pcm), deadline_s=STT_DEADLINE_S)
         async with aclosing(request) as parts:
             async for part in parts:
-                text = str(part.meta["text"])
-        return Transcript(text=text, audio_s=len(pcm) / CAPTURE_RATE)
+                heard = {key: str(part.meta[key]) for key in ("text", "language", "again")}
+        return Transcript(**{"text": "", **heard}, audio_s=len(pcm) / CAPTURE_RATE)
 
 
 class LocalLanguageModel:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ctranslate2
@@ -38,14 +39,29 @@ NO_SPEECH = 0.94
 """Above this Whisper itself says that nobody spoke (silence and noise give "you" with ≥ 0.94)."""
 MAX_COMPRESSION = 1.8
 MIN_LOGPROB = -0.8
+DOUBTFUL_LOGPROB = -0.1
+"""Below this what was heard may be a word that the recogniser does not know: three of ten short questions."""
+MOST_TERMS = 200
+"""Tokens; of the 448 places half are for what was said before."""
+START_OF_PREVIOUS = "<|startofprev|>"
 TOKENS_PER_S = 6.0
 SPARE_TOKENS = 12
 
 Features = npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    text: str
+    language: str
+    again: str = ""
+    """What was heard with the terms in mind, where the first hearing was in doubt."""
+    sure: bool = True
+    """It can be believed."""
+
+
 class Whisper:
-    """`transcribe`: PCM in, `{text, language}` out; with `partial`, of what is still being said."""
+    """`transcribe`: PCM in, `{text, language, again}` out; with `partial`, of what is still being said."""
 
     def __init__(self, model: str, threads: int = 2, device: str = "cpu", language: str = "en") -> None:
         """`language`: Whisper's code of one, or `auto`: heard anew in each clip. `threads` 0: as many as are best."""
@@ -71,63 +87,79 @@ class Whisper:
     def serve(self, mailbox: Mailbox) -> None:
         serve_in_turn(mailbox, self._handle)
 
-    def transcribe(self, pcm: Pcm, *, partial: bool = False) -> tuple[str, str]:
+    def transcribe(self, pcm: Pcm, *, partial: bool = False, terms: str = "") -> Heard:
         """The words in (n,) int16, 16 kHz mono, empty where nobody speaks; and the language, of the longest piece.
 
-        A `partial` is done with less context, and not again where it is unsure: then there are no words yet.
+        A `partial` is done with less context, and not again where it is unsure: then there are no words yet. `terms`
+        are words that may well be said; what is heard with them in mind is told beside the text.
         """
-        found = [self._partial(window) if partial else self._window(window) for window in windows(pcm)]
-        language = max(found, key=lambda piece: len(piece[0]), default=("", self._language))[1]
-        return " ".join(text for text, _ in found if text), language
+        found = [self._partial(window) if partial else self._window(window, terms) for window in windows(pcm)]
+        longest = max(found, key=lambda piece: len(piece.text), default=Heard(text="", language=self._language))
+        again = any(piece.again for piece in found)
+        return Heard(
+            text=" ".join(piece.text for piece in found if piece.text),
+            language=longest.language,
+            again=" ".join(piece.again or piece.text for piece in found) if again else "",
+        )
 
     def _handle(self, request: Request) -> Answer:
         if request.op != "transcribe":
             raise ValueError(f"unknown operation {request.op!r}")
         pcm = np.frombuffer(request.data, np.int16)
-        text, language = self.transcribe(pcm, partial=bool(request.arguments.get("partial")))
-        yield {"text": text, "language": language}, b""
+        arguments = request.arguments
+        heard = self.transcribe(pcm, partial=bool(arguments.get("partial")), terms=str(arguments.get("terms", "")))
+        yield {"text": heard.text, "language": heard.language, "again": heard.again}, b""
 
-    def _window(self, pcm: Pcm) -> tuple[str, str]:
+    def _window(self, pcm: Pcm, terms: str) -> Heard:
         features = self._whisper.feature_extractor(pcm.astype(np.float32) / 32768.0)
         seconds = len(pcm) / CAPTURE_RATE
         frames = max(SHORT_FRAMES, math.ceil(seconds * FRAMES_PER_S) + MARGIN_FRAMES)
-        text, language, sure = self._decode(features, min(frames + frames % 2, FULL_FRAMES), seconds)
-        if not sure and frames < FULL_FRAMES:
-            text, language, _ = self._decode(features, FULL_FRAMES, seconds)
-        return text, language
+        heard = self._decode(features, min(frames + frames % 2, FULL_FRAMES), seconds, terms)
+        if not heard.sure and frames < FULL_FRAMES:
+            heard = self._decode(features, FULL_FRAMES, seconds, terms)
+        return heard
 
-    def _partial(self, pcm: Pcm) -> tuple[str, str]:
+    def _partial(self, pcm: Pcm) -> Heard:
         features = self._whisper.feature_extractor(pcm.astype(np.float32) / 32768.0)
         seconds = len(pcm) / CAPTURE_RATE
         frames = max(PARTIAL_FRAMES, math.ceil(seconds * FRAMES_PER_S) + MARGIN_FRAMES)
-        text, language, sure = self._decode(features, min(frames + frames % 2, FULL_FRAMES), seconds)
-        return (text if sure else ""), language
+        heard = self._decode(features, min(frames + frames % 2, FULL_FRAMES), seconds)
+        return heard if heard.sure else replace(heard, text="")
 
-    def _decode(self, features: Features, frames: int, seconds: float) -> tuple[str, str, bool]:
-        """The text with an encoder context of `frames` (10 ms each), its language, and whether it can be believed."""
-        heard = ctranslate2.StorageView.from_array(np.ascontiguousarray(_fit(features, frames)[None]))
+    def _decode(self, features: Features, frames: int, seconds: float, terms: str = "") -> Heard:
+        """What is heard with an encoder context of `frames` (10 ms each)."""
+        sound = ctranslate2.StorageView.from_array(np.ascontiguousarray(_fit(features, frames)[None]))
+        sound = self._whisper.model.encode(sound)
         language = self._language
         if language == AUTO:
-            heard = self._whisper.model.encode(heard)
-            language = self._whisper.model.detect_language(heard)[0][0][0].strip("<|>")
+            language = self._whisper.model.detect_language(sound)[0][0][0].strip("<|>")
         tokenizer = self._tokenizer(language)
         prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
         limit = min(224, int(seconds * TOKENS_PER_S) + SPARE_TOKENS)
-        result = self._whisper.model.generate(
-            heard,
+        result = self._generate(sound, prompt, limit)
+        if result.no_speech_prob >= NO_SPEECH:
+            return Heard(text="", language=language)
+        tokens, text = _text(result, tokenizer)
+        encoded = text.encode()
+        repeats = len(encoded) / max(1, len(zlib.compress(encoded))) > MAX_COMPRESSION
+        again = ""
+        if terms and result.scores[0] < DOUBTFUL_LOGPROB:
+            before = self._whisper.hf_tokenizer.token_to_id(START_OF_PREVIOUS)
+            told = [before, *tokenizer.encode(f" {terms}.")[:MOST_TERMS]]
+            _, again = _text(self._generate(sound, [*told, *prompt], limit), tokenizer)
+        sure = not (repeats or result.scores[0] < MIN_LOGPROB or len(tokens) >= limit - 1)
+        return Heard(text=text, language=language, again=again, sure=sure)
+
+    def _generate(self, sound: ctranslate2.StorageView, prompt: list[int], limit: int) -> Any:
+        """At most `limit` tokens after the prompt. (CTranslate2 makes half of `max_length` at most.)"""
+        return self._whisper.model.generate(
+            sound,
             [prompt],
             beam_size=1,
-            max_length=limit + len(prompt),
+            max_length=max(2 * limit, limit + len(prompt)),
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
-        if result.no_speech_prob >= NO_SPEECH:
-            return "", language, True
-        tokens = [token for token in result.sequences_ids[0] if token < tokenizer.eot]
-        text = tokenizer.decode(tokens).strip()
-        encoded = text.encode()
-        repeats = len(encoded) / max(1, len(zlib.compress(encoded))) > MAX_COMPRESSION
-        return text, language, not (repeats or result.scores[0] < MIN_LOGPROB or len(tokens) >= limit - 1)
 
     def _tokenizer(self, language: str) -> Tokenizer:
         if language not in self._tokenizers:
@@ -136,6 +168,11 @@ class Whisper:
                 self._whisper.hf_tokenizer, multilingual, task="transcribe", language=language
             )
         return self._tokenizers[language]
+
+
+def _text(result: Any, tokenizer: Tokenizer) -> tuple[list[int], str]:
+    tokens = [token for token in result.sequences_ids[0] if token < tokenizer.eot]
+    return tokens, tokenizer.decode(tokens).strip()
 
 
 def _load(model: str, device: str, threads: int) -> WhisperModel:

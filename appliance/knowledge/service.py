@@ -1,0 +1,183 @@
+"""What is done for a caller, instead of telling them something. English. Pure.
+
+they want                      then
+───────────────────────────────────────────────────────────────────────────────────────────────
+something passed on            a message is taken (`taking.py`)
+somebody, over the phone       they are put through (`people.py`); where that cannot be, a message is offered
+to say that they are here      whoever they have come to see is told (`visiting.py`); not on the phone
+one of the owner's tools       what must be known is asked for, and it is used (`filling.py`)
+
+What is wanted is told by plain words, else by likeness of what they said, or of a part of it, to what others have said.
+Who asks *about* something ("how do I cancel?") wants to be told, not to have it done.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from appliance.terms.meaning import Meaning
+
+from . import filling, taking, visiting
+from .answer import Answer, Context, Form
+from .filling import Filling, Tool
+from .hours import Hours
+from .intents import Intents
+from .people import ARRIVES, CONNECTS, FOR_SOMEBODY, IS_HERE, MY_APPOINTMENT, Connect, Person, meant, only_named
+from .taking import Taking, asked_for, offered
+from .visiting import Visiting
+
+PHONE = "sip"
+"""The door whose callers can be put through."""
+KIOSK = "kiosk"
+NOBODY = "I'm sorry, there is nobody here I could put you through to."
+NOT_FROM_HERE = "I'm sorry, I can't put you through to {name} from here."
+CONNECTING = "One moment, please, I will put you through to {name}."
+OFFER = "Shall I take a message?"
+LIKE_A_TOOL = 0.42
+LIKE_ARRIVED = 0.5
+LIKE_PERSON = 0.55
+PLAINLY = 0.75
+"""Likenesses, of the nearest part of what was said to the nearest example (the cosine of what they mean)."""
+ASKS_ABOUT = re.compile(
+    r"^\W*(?:(?:um|uh|so|and|but|well|hello|hi|hey|okay|sorry|excuse me|good \w+)\W+)*"
+    r"(?:how (?!about)|what(?!'s happening)|why|who|which|(?:do|does|did|will) (?:i|we|you|it|that|one|the)\b"
+    r"|(?:is|are) (?:it|that|this|you)\b|am i\b|should|must)\b",
+    re.IGNORECASE,
+)
+"""Wants to be told something. "Do you have a table?" does not, and is like an example."""
+CANCELS = re.compile(
+    r"\b(?:cancel\w*|call(?:ed|ing)? (?:it |that )?off"
+    r"|(?:won't|can't|cannot|can not|not able to|unable to) (?:come|make it)|(?:don't|doesn't|no longer|not) need\b)",
+    re.IGNORECASE,
+)
+CANCELLED = 0.2
+"""So much liker what cancels something is to what is said by somebody who cancels: to the model, who books says
+almost the same."""
+PARTS = re.compile(r"(?<=[.?!;])\s+|,\s+|\s+(?:and|but|so|because|then)\s+", re.IGNORECASE)
+LEAST_PART, MOST_PARTS = 3, 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offers:
+    """What can be done here."""
+
+    people: Sequence[Person] = ()
+    operator: Person | None = None
+    """Whom callers get who want somebody, no matter whom."""
+    tools: Sequence[Tool] = ()
+    takes_messages: bool = True
+    checks_in: bool = True
+    """Somebody is told of visitors."""
+
+
+class Service:
+    def __init__(self, offers: Offers, intents: Intents, hours: Sequence[Hours], now: Callable[[], datetime]) -> None:
+        self._offers = offers
+        self._intents = intents
+        self._tools = {tool.name: tool for tool in offers.tools}
+        self._house = next((one for one in hours if not one.subject), None)
+        self._now = now
+
+    def parts(self, words: str) -> list[str]:
+        """What of the words is to be read, each by itself, to tell what is wanted."""
+        if not self._tools and not self._offers.people:
+            return []
+        return [part for part in PARTS.split(words) if len(part.split()) >= LEAST_PART][:MOST_PARTS]
+
+    def plainly(self, words: str, context: Context) -> Answer | None:
+        """What is wanted in so many words."""
+        if context.door != PHONE and self._offers.checks_in and IS_HERE.search(words):
+            return self._arrived(words, context)
+        if self._offers.takes_messages and asked_for(words):
+            return self.message(words, context)
+        if context.door != PHONE:
+            return None
+        if CONNECTS.search(words) and (person := meant(words, self._offers.people)):
+            return self.connect(person, context)
+        if (person := only_named(words, self._offers.people)) is not None:
+            return self.connect(person, context)
+        return None
+
+    def wished(self, words: str, meanings: Sequence[Meaning], context: Context, *, known: bool) -> Answer | None:
+        """What is wanted by what the words, and their parts, mean. `known`: the owner has written an answer to them."""
+        tool, like = self._likest(words, meanings)
+        if context.door != PHONE and self._offers.checks_in:
+            appointment = context.door == KIOSK and MY_APPOINTMENT.search(words)
+            named = context.door == KIOSK and FOR_SOMEBODY.search(words) and meant(words, self._offers.people)
+            here = (
+                ARRIVES.search(words) or appointment or named or self._intents.like("arrived", meanings) >= LIKE_ARRIVED
+            )
+            if here and like < PLAINLY:
+                return self._arrived(words, context)
+        wants = self._intents.like("person", meanings) >= LIKE_PERSON
+        if wants and context.door == PHONE and self._offers.people and like < LIKE_A_TOOL:
+            return self.connect(meant(words, self._offers.people) or self._offers.operator, context)
+        if like < LIKE_A_TOOL or (ASKS_ABOUT.search(words) and like < PLAINLY) or (known and like < PLAINLY):
+            return None
+        return self._use(self._tools[tool], words, context)
+
+    def _likest(self, words: str, meanings: Sequence[Meaning]) -> tuple[str, float]:
+        """The tool that is likeliest to be meant, and how like that is."""
+        found = self._intents.tools(meanings)
+        if CANCELS.search(words):
+            for tool in self._offers.tools:
+                if any(CANCELS.search(example) for example in tool.examples):
+                    found[tool.name] += CANCELLED
+        return max(found.items(), key=lambda item: item[1], default=("", 0.0))
+
+    def message(self, words: str, context: Context) -> Answer:
+        step = taking.begin(words, context.caller)
+        return Answer(text=step.say, form=step.form)
+
+    def connect(self, person: Person | None, context: Context) -> Answer:
+        if person is not None and person.phone and context.door == PHONE:
+            return Answer(text=CONNECTING.format(name=person.name), act=Connect(person=person))
+        if person is None:
+            return self.offering(Answer(text=NOBODY), context)
+        return self.offering(Answer(text=NOT_FROM_HERE.format(name=person.name)), context, person.name)
+
+    def offering(self, answer: Answer, context: Context, to: str = "") -> Answer:
+        """With the offer to take a message, if one is taken."""
+        if not self._offers.takes_messages:
+            return answer
+        return replace(answer, text=f"{answer.text} {OFFER}", form=offered(context.caller, to))
+
+    def go_on(self, form: Form, words: str) -> Answer | None:
+        """What to say to the answer to what was asked. None: they pass over what was offered."""
+        match form:
+            case Taking():
+                step = taking.go_on(form, words)
+                return None if step is None else Answer(text=step.say, form=step.form, act=step.taken)
+            case Visiting():
+                visit = visiting.go_on(form, words, self._offers.people)
+                return Answer(text=visit.say, form=visit.form, act=visit.arrived)
+            case Filling():
+                filled = filling.go_on(form, words, self._now(), self._opens)
+                return Answer(text=filled.say, form=filled.form, use=filled.use)
+
+    def question(self, form: Form) -> str:
+        """What is being asked, once more."""
+        match form:
+            case Taking():
+                return taking.ask(form).say
+            case Visiting():
+                return visiting.ask(form)
+            case Filling():
+                return filling.ask(form, self._now())
+
+    def _arrived(self, words: str, context: Context) -> Answer:
+        step = visiting.begin(words, self._offers.people, context.name)
+        return Answer(text=step.say, form=step.form, act=step.arrived)
+
+    def _use(self, tool: Tool, words: str, context: Context) -> Answer:
+        known = {kind: value for kind, value in (("phone", context.caller), ("name", context.name)) if value}
+        filled = filling.begin(tool, words, self._now(), known=known, opens=self._opens)
+        return Answer(text=filled.say, form=filled.form, use=filled.use)
+
+    def _opens(self, day: date, minute: int) -> bool | None:
+        """Is the house open then?"""
+        spans = None if self._house is None else self._house.on(day)
+        return None if spans is None else any(begin <= minute < end for begin, end in spans)
