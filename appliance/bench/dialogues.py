@@ -24,7 +24,7 @@ from typing import Any
 
 from appliance.knowledge import filling
 from appliance.knowledge.answer import Answer, Context, Form
-from appliance.knowledge.filling import Tool
+from appliance.knowledge.filling import Filling, Tool
 from appliance.knowledge.people import Connect, Person
 from appliance.knowledge.slots import Slot
 from appliance.knowledge.taking import Message, Taking
@@ -104,9 +104,12 @@ async def play(call: Call, find: Find) -> Outcome:
         if wanted in (filling.CHECK, filling.WHICH):
             checks += 1
             wanted = "check" if checks == 1 else "check2"
-        if wanted not in call.answers:
+        if isinstance(form, Filling) and wanted == filling.OFFER:
+            words = "Yes, please." if form.tool.name == call.tool else "No."
+        elif wanted in call.answers:
+            words = call.answers[wanted]
+        else:
             break
-        words = call.answers[wanted]
     return Outcome(tool="", arguments={}, said=tuple(said))
 
 

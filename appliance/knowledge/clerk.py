@@ -118,9 +118,9 @@ class Clerk:
         except EngineError:
             return None
         found = [self._index.find(one, meaning) for one, meaning in zip(asked, meanings, strict=False)]
-        sure = any(matches and matches[0].chance >= SURE for matches in found)
+        chance = max((matches[0].chance for matches in found if matches), default=0.0)
         told = [meanings[0], *meanings[len(asked) :]]
-        if (answer := self._service.wished(words, told, context, known=sure)) is not None:
+        if (answer := self._service.wished(words, told, context, known=chance)) is not None:
             return answer
         wish = self._intents.meant(meanings[0])
         if wish is not None and wish.likeness > (found[0][0].close if found[0] else 0.0):

@@ -26,7 +26,8 @@ MOST_DIGITS = 15
 """E.164."""
 LEADS_IN = re.compile(
     r"^(?:\W*(?:yes|yeah|yep|no|sure|okay|ok|of course|certainly|well|hi|hello|um|uh|er|sorry|just say|say|from"
-    r"|(?:it|this|that)(?:'s| is| was)|i'm|i am|called|it would be|(?:(?:my|the) )?name(?:'s| is)"
+    r"|(?:it|this|that|he|she)(?:'s| is| was)|they(?:'re| are)"
+    r"|(?:his|her|its|their) name(?:'s| is)|i'm|i am|called|it would be|(?:(?:my|the) )?name(?:'s| is)"
     r"|you're speaking (?:with|to)|(?:please )?tell (?:him|her|them)))*\b\W*",
     re.IGNORECASE,
 )
@@ -42,7 +43,8 @@ ASKS = re.compile(
 SPELLED = re.compile(r"(?<![\w'’])(?:[A-Za-z][\s,.-]+){2,}[A-Za-z]\b")
 SPELLING = re.compile(r"\W*\b(?:spelled|spelt|that's|that is|which is)\W*$", re.IGNORECASE)
 YES = re.compile(
-    r"^\W*(?:(?:oh|um|uh|well|okay|ok)\W+)*(?:yes|yeah|yep|yup|sure|correct|right|exactly|perfect|absolutely|of course"
+    r"^\W*(?:(?:oh|um|uh|well|okay|ok|lovely|great|good|super|brilliant|wonderful|ah)\W+)*"
+    r"(?:yes|yeah|yep|yup|sure|correct|right|exactly|perfect|absolutely|of course"
     r"|please do|go ahead|okay|ok|fine|(?:that's|that is|all) (?:right|correct|it|fine|good|perfect)|it is"
     r"|(?:that is|that's) quite right|spot on|m+-?hm+|mhm|uh-?huh|sounds good|i would|you can)\b",
     re.IGNORECASE,

@@ -2,6 +2,7 @@
 
 wanted      the caller says                             then wanted
 ──────────────────────────────────────────────────────────────────────────────────────
+offer       yes: they do want that                      a slot, or check
 a slot      what fills it, and perhaps others           the next slot; check, once all are filled
 check       yes                                         nothing: it is done
             what is right instead, or which is wrong    check, or that slot
@@ -20,8 +21,11 @@ from datetime import datetime
 from .dictation import agrees, drops
 from .slots import LATE, Around, Opens, Slot, find, said
 
+OFFER = "offer"
 CHECK = "check"
 WHICH = "which"
+SHORT = 6
+"""Words: a longer answer says what is wanted instead."""
 MOST_ASKED = 3
 """So often the same thing is asked for; then it is given up."""
 PLAIN_FIRST = ("email", "phone", "date", "time", "choice", "number", "name")
@@ -39,6 +43,11 @@ class Tool:
     ask: tuple[Slot, ...] = ()
     confirm: bool = True
     """Read back before it is done."""
+
+    @property
+    def asks(self) -> bool:
+        """Whoever did not want it has time to say so."""
+        return self.confirm or bool(self.ask)
 
     @property
     def title(self) -> str:
@@ -65,11 +74,13 @@ class Filling:
     tool: Tool
     values: Mapping[str, str] = field(default_factory=dict)
     wanted: str = ""
-    """A slot, CHECK or WHICH."""
+    """A slot, OFFER, CHECK or WHICH."""
     asked: int = 1
     """How often."""
     late: bool = False
     """It is about the evening."""
+    words: str = ""
+    """What was said before it was offered."""
 
     @property
     def slot(self) -> Slot | None:
@@ -78,7 +89,7 @@ class Filling:
     @property
     def takes_anything(self) -> bool:
         """Whatever is said fills what is wanted."""
-        return self.slot is not None and self.slot.kind == "text"
+        return self.wanted == OFFER or (self.slot is not None and self.slot.kind == "text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +97,11 @@ class Filled:
     say: str
     form: Filling | None = None
     use: Use | None = None
+
+
+def offer(tool: Tool, words: str) -> Filled:
+    """Perhaps it is wanted."""
+    return Filled(say=f"Is this what you want: {tool.title}?", form=Filling(tool=tool, wanted=OFFER, words=words))
 
 
 def begin(tool: Tool, words: str, now: datetime, *, known: Mapping[str, str], opens: Opens | None = None) -> Filled:
@@ -96,8 +112,14 @@ def begin(tool: Tool, words: str, now: datetime, *, known: Mapping[str, str], op
     return _next(replace(form, values=values), now)
 
 
-def go_on(form: Filling, words: str, now: datetime, opens: Opens | None = None) -> Filled:
-    """What the caller says next."""
+def go_on(form: Filling, words: str, now: datetime, opens: Opens | None = None) -> Filled | None:
+    """What the caller says next. None: they pass over what was offered."""
+    if form.wanted == OFFER:
+        if agrees(words):
+            return begin(form.tool, form.words, now, known={}, opens=opens)
+        if agrees(words) is False and len(words.split()) <= SHORT:
+            return Filled(say="I see. What can I do for you, then?")
+        return None
     if drops(words):
         return Filled(say="All right, I leave it. Is there anything else?")
     if form.wanted in (CHECK, WHICH):
@@ -116,6 +138,8 @@ def ask(form: Filling, now: datetime) -> str:
     """The question for what is wanted."""
     if form.slot is not None:
         return form.slot.question
+    if form.wanted == OFFER:
+        return offer(form.tool, form.words).say
     if not form.tool.ask:
         return "Shall I do that now?"
     if form.wanted == WHICH:

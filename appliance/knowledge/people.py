@@ -26,6 +26,7 @@ CONNECTS = re.compile(
     r"\b(?:put|patch) (?:me|us) (?:through|on)\b|\b(?:connect|transfer) (?:me|us)\b"
     r"|\bconnect(?:ed)? (?:me |us )?(?:to|with)\b|\b(?:speak|talk|chat)(?:ing)? (?:directly )?(?:to|with)\b"
     r"|\bput (?:him|her|them) on\b|\b(?:get|give) me\b|\ba (?:quick )?word with\b"
+    r"|\bget hold of\b|\bget (?:him|her|them) on the (?:line|phone)\b|\b(?:tried|trying) to (?:ring|call|reach) me\b"
     r"|\bpass me (?:on |over )?to\b|\breach\b.*\bby phone\b",
     re.IGNORECASE,
 )
@@ -38,7 +39,8 @@ ARRIVES = re.compile(
     r"\b(?:with|at|now|today|for)\b|\b(?:i've|i have|i|we've|we) (?:just )?(?:arrived|turned up|got here)\b"
     r"|\b(?:expecting|waiting for) (?:me|us)\b|\b(?:supposed|meant) to (?:see|meet)\b"
     r"|\b(?:tell|let) .+ (?:know )?(?:that )?(?:i'm|i am|we're|we are) (?:here|in the lobby|downstairs|at reception)\b"
-    r"|\bcheck(?:ing)? in\b",
+    r"|\b(?:i've|we've|i have|we have) (?:come|brought|got \w+ here)\b|\bhere with\b"
+    r"|\b(?:told|asked) (?:me|us) to (?:come|pop|drop|stop|turn up)\b|\bcheck(?:ing)? in\b",
     re.IGNORECASE,
 )
 """Has come to see somebody."""

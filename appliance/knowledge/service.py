@@ -36,18 +36,29 @@ NOBODY = "I'm sorry, there is nobody here I could put you through to."
 NOT_FROM_HERE = "I'm sorry, I can't put you through to {name} from here."
 CONNECTING = "One moment, please, I will put you through to {name}."
 OFFER = "Shall I take a message?"
-LIKE_A_TOOL = 0.42
+LIKE_A_TOOL, PERHAPS_A_TOOL = 0.46, 0.33
+"""From the first likeness on it is begun, from the second on the caller is asked whether that is what they want."""
 LIKE_ARRIVED = 0.5
 LIKE_PERSON = 0.55
-PLAINLY = 0.75
+PLAINLY = 0.9
 """Likenesses, of the nearest part of what was said to the nearest example (the cosine of what they mean)."""
+SURE, PERHAPS = 0.6, 0.15
+"""Chances that the owner has written the answer: with the first it is said rather than anything done."""
 ASKS_ABOUT = re.compile(
-    r"^\W*(?:(?:um|uh|so|and|but|well|hello|hi|hey|okay|sorry|excuse me|good \w+)\W+)*"
-    r"(?:how (?!about)|what(?!'s happening)|why|who|which|(?:do|does|did|will) (?:i|we|you|it|that|one|the)\b"
-    r"|(?:is|are) (?:it|that|this|you)\b|am i\b|should|must)\b",
+    r"(?:^|[,.;?!]|\b(?:um|uh|so|and|but|or|well|hello|hi|hey|okay|sorry|excuse me|good \w+))\W*"
+    r"(?:how (?!about)|what(?!'s happening)|why|who|which"
+    r"|(?:do|does|did|will|am|should|must) (?:i|he|she|it|that|one)\b"
+    r"|(?:do|does|did|is|are|was|were)\s+(?!you\b|we\b|my\b|our\b|there\b|any|some|i\b))",
     re.IGNORECASE,
 )
 """Wants to be told something. "Do you have a table?" does not, and is like an example."""
+REQUESTS = re.compile(
+    r"\b(?:can|could|would|will) (?:you|someone|somebody|i|we)\b|\b(?:please|let me|let us|need|want|mind)\b"
+    r"|\bi'd like\b|\b\w+n't\b|\b(?:cannot|not|shut|closed|locked|stuck)\b"
+    r"|^\W*(?:turn|open|switch|put|unlock|close|shut|start|stop)\b",
+    re.IGNORECASE,
+)
+"""Wants something done. Who only speaks of it does not."""
 CANCELS = re.compile(
     r"\b(?:cancel\w*|call(?:ed|ing)? (?:it |that )?off"
     r"|(?:won't|can't|cannot|can not|not able to|unable to) (?:come|make it)|(?:don't|doesn't|no longer|not) need\b)",
@@ -101,23 +112,40 @@ class Service:
             return self.connect(person, context)
         return None
 
-    def wished(self, words: str, meanings: Sequence[Meaning], context: Context, *, known: bool) -> Answer | None:
-        """What is wanted by what the words, and their parts, mean. `known`: the owner has written an answer to them."""
+    def wished(self, words: str, meanings: Sequence[Meaning], context: Context, *, known: float) -> Answer | None:
+        """What is wanted by what the words, and their parts, mean. `known`: the chance that the owner has written the
+        answer to them."""
         tool, like = self._likest(words, meanings)
-        if context.door != PHONE and self._offers.checks_in:
-            appointment = context.door == KIOSK and MY_APPOINTMENT.search(words)
-            named = context.door == KIOSK and FOR_SOMEBODY.search(words) and meant(words, self._offers.people)
-            here = (
-                ARRIVES.search(words) or appointment or named or self._intents.like("arrived", meanings) >= LIKE_ARRIVED
-            )
-            if here and like < PLAINLY:
-                return self._arrived(words, context)
+        about = ASKS_ABOUT.search(words) is not None
+        if (
+            context.door != PHONE
+            and self._offers.checks_in
+            and like < PLAINLY
+            and self._is_here(words, context, meanings)
+        ):
+            return self._arrived(words, context)
         wants = self._intents.like("person", meanings) >= LIKE_PERSON
         if wants and context.door == PHONE and self._offers.people and like < LIKE_A_TOOL:
             return self.connect(meant(words, self._offers.people) or self._offers.operator, context)
-        if like < LIKE_A_TOOL or (ASKS_ABOUT.search(words) and like < PLAINLY) or (known and like < PLAINLY):
+        if like < PERHAPS_A_TOOL or (like < PLAINLY and (about or known >= SURE)):
             return None
-        return self._use(self._tools[tool], words, context)
+        if like >= LIKE_A_TOOL and (self._tools[tool].asks or REQUESTS.search(words)):
+            return self._use(self._tools[tool], words, context)
+        if known >= PERHAPS:
+            return None
+        offered = filling.offer(self._tools[tool], words)
+        return Answer(text=offered.say, form=offered.form)
+
+    def _is_here(self, words: str, context: Context, meanings: Sequence[Meaning]) -> bool:
+        """Is it a visitor who says so?"""
+        if ARRIVES.search(words) or self._intents.like("arrived", meanings) >= LIKE_ARRIVED:
+            return True
+        if context.door != KIOSK:
+            return False
+        if MY_APPOINTMENT.search(words):
+            return True
+        asks = words.rstrip().endswith("?") or ASKS_ABOUT.search(words) or CONNECTS.search(words)
+        return meant(words, self._offers.people) is not None and (not asks or FOR_SOMEBODY.search(words) is not None)
 
     def _likest(self, words: str, meanings: Sequence[Meaning]) -> tuple[str, float]:
         """The tool that is likeliest to be meant, and how like that is."""
@@ -156,7 +184,7 @@ class Service:
                 return Answer(text=visit.say, form=visit.form, act=visit.arrived)
             case Filling():
                 filled = filling.go_on(form, words, self._now(), self._opens)
-                return Answer(text=filled.say, form=filled.form, use=filled.use)
+                return None if filled is None else Answer(text=filled.say, form=filled.form, use=filled.use)
 
     def question(self, form: Form) -> str:
         """What is being asked, once more."""

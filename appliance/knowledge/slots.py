@@ -38,6 +38,7 @@ CARDINAL = {word: value for value, word in enumerate((*ONES, *TEENS))}
 CARDINAL |= {word: 10 * value for value, word in enumerate(TENS, 2)}
 TENS_AND = re.compile(rf"\b({'|'.join(TENS)})[- ]({'|'.join((*ONES[1:], *ORDINALS[:9]))})\b", re.IGNORECASE)
 HUNDREDS = re.compile(r"\b(\d{1,2}|a) hundred(?: and (\d{1,2}))?\b", re.IGNORECASE)
+THOUSANDS = re.compile(r"\b(\d{1,2}|a) thousand(?:,? (?:and )?(\d{1,3}))?\b", re.IGNORECASE)
 PLAIN_DAY = "|".join(DAYS)
 RELATIVE = (
     (re.compile(r"\b(?:the )?day after tomorrow\b", re.IGNORECASE), 2),
@@ -46,7 +47,7 @@ RELATIVE = (
     (re.compile(r"\b(?:today|tonight|this (?:morning|afternoon|evening))\b", re.IGNORECASE), 0),
 )
 WEEKS = re.compile(
-    rf"\b(?:(?P<n>a|one|two|three|1|2|3) weeks? (?:on|from) (?P<day>{PLAIN_DAY}|today|tomorrow)"
+    rf"\b(?:(?P<n>a|one|two|three|1|2|3) weeks? (?:on |from |)(?P<day>{PLAIN_DAY}|today|tomorrow)"
     rf"|(?P<week>{PLAIN_DAY}) week|in (?P<in>a|one|two|three|1|2|3) weeks?)\b",
     re.IGNORECASE,
 )
@@ -89,6 +90,12 @@ AT_DOT = re.compile(
 MARKS = {"dot": ".", "underscore": "_", "dash": "-", "hyphen": "-"}
 SINGLES = re.compile(r"\b(?:\d+\b[\s,-]*(?:(?:oh|o)\b[\s,-]*)*){2,}", re.IGNORECASE)
 NUMBER = re.compile(r"\d+")
+HOW_MANY = re.compile(
+    r"\b(?P<many>\d+) (?:of us|of them|people|persons|guests|adults|seats|places|nights|days|pieces|copies|more)\b"
+    r"|\b(?:for|party of|group of|make (?:it|that)|be) (?P<of>\d+)\b(?! ?(?:[ap]\.?m|o'clock|st|nd|rd|th|:))",
+    re.IGNORECASE,
+)
+"""Plainly how many."""
 OF_WHAT = re.compile(r"number|code|reference|\bid\b", re.IGNORECASE)
 LEAST_OF_A_CODE = 3
 """Digits of a booking's number that was not asked for."""
@@ -180,10 +187,15 @@ def said(slot: Slot, value: str, now: datetime) -> str:
 
 def figures(words: str) -> str:
     """Numbers in words as figures: `the twenty-first` is `the 21st`, `half past three` is `half past 3`."""
-    words = TENS_AND.sub(_tens_and, words)
+    words = re.sub(r"\ba fortnight\b", "2 weeks", TENS_AND.sub(_tens_and, words), flags=re.IGNORECASE)
     words = re.sub(rf"\b(?:{'|'.join(ORDINAL)})\b", lambda m: _th(ORDINAL[m[0].lower()]), words, flags=re.IGNORECASE)
     words = re.sub(rf"\b(?:{'|'.join(CARDINAL)})\b", lambda m: str(CARDINAL[m[0].lower()]), words, flags=re.IGNORECASE)
-    return HUNDREDS.sub(lambda m: str(100 * int(m[1].replace("a", "1")) + int(m[2] or 0)), words)
+    words = HUNDREDS.sub(lambda m: str(100 * _count(m[1]) + int(m[2] or 0)), words)
+    return THOUSANDS.sub(lambda m: str(1000 * _count(m[1]) + int(m[2] or 0)), words)
+
+
+def _count(word: str) -> int:
+    return int(word) if word.isdigit() else 1
 
 
 def _tens_and(found: re.Match[str]) -> str:
@@ -298,11 +310,13 @@ def _of_the_day(minutes: int, half: str | None, words: str, around: Around) -> i
 
 def _number(words: str, *, asked: bool, code: bool) -> Found | None:
     """`code`: its digits count, not how much it is."""
-    found = SINGLES.search(words) if code else None
-    if found is None:
-        found = NUMBER.search(words)
+    if code:
+        found = SINGLES.search(words) or NUMBER.search(words)
+    else:
+        found = HOW_MANY.search(words) or (NUMBER.search(words) if asked else None)
     if found is not None:
-        value = re.sub(r"\D", "", re.sub(r"\boh?\b", "0", found[0], flags=re.IGNORECASE))
+        told = found.groupdict().get("many") or found.groupdict().get("of") or found[0]
+        value = re.sub(r"\D", "", re.sub(r"\boh?\b", "0", told, flags=re.IGNORECASE))
         plain = asked or not code or len(value) >= LEAST_OF_A_CODE
         return Found(value=value, rest=_without(found)) if plain else None
     if asked and re.search(r"\b(?:just me|only me|myself|alone|me alone|a couple of us)\b", words, re.IGNORECASE):

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from appliance.knowledge.filling import CHECK, WHICH, Filled, Filling, Tool, Use, begin, go_on
+from appliance.knowledge.filling import CHECK, WHICH, Filled, Filling, Tool, Use, begin, go_on, offer
 from appliance.knowledge.slots import Slot
 
 NOW = datetime(2026, 3, 10, 10, 15)
@@ -28,11 +28,14 @@ def held(tool: Tool, *words: str, known: dict[str, str] | None = None) -> list[F
     steps = [begin(tool, words[0], NOW, known=known or {})]
     for said in words[1:]:
         assert steps[-1].form is not None
-        steps.append(go_on(steps[-1].form, said, NOW))
+        step = go_on(steps[-1].form, said, NOW)
+        assert step is not None
+        steps.append(step)
     return steps
 
 
-def form(step: Filled) -> Filling:
+def form(step: Filled | None) -> Filling:
+    assert step is not None
     assert step.form is not None
     return step.form
 
@@ -98,3 +101,12 @@ def test_who_is_not_understood_three_times_is_let_go_and_never_mind_is_heard() -
     assert steps[-1].form is None
     assert steps[-1].use is None
     assert held(BOOK, "I need an appointment", "Oh, never mind.")[-1].form is None
+
+
+def test_what_is_perhaps_wanted_is_offered_and_may_be_passed_over() -> None:
+    offered = form(offer(BOOK, "My tooth hurts, I could come on Thursday"))
+    assert form(go_on(offered, "Yes, please.", NOW)).values == {"date": "2026-03-12"}
+    refused = go_on(offered, "No.", NOW)
+    assert refused is not None
+    assert refused.form is None
+    assert go_on(offered, "What does it cost to have it looked at?", NOW) is None
