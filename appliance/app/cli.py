@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from appliance.bench import dialogues
 from appliance.bench.business import load as load_business
 from appliance.telemetry.mqtt import forget as forget_device
 from appliance.terms.config import Config
@@ -24,7 +25,7 @@ from .ask import ask as ask_once
 from .check import check as check_all
 from .daemon import run as run_daemon
 from .dial import dial as dial_out
-from .evaluate import evaluate
+from .evaluate import act, evaluate
 from .places import state_dir
 from .systemd import Systemd
 from .telemetry import device
@@ -113,14 +114,15 @@ def dial(
 
 @app.command("eval")
 def evaluate_(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR…", help="Businesses: knowledge and questions.toml.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR…", help="With questions.toml, or calls.toml.")],
     spoken: Annotated[bool, typer.Option(help="Ask by voice: play DIR/spoken/*.ogg instead.")] = False,
     config: ConfigFile = None,
     as_json: Json = False,
 ) -> None:
-    """Is what the agent answers right? Asks each business's questions, and judges the replies."""
+    """Is what the agent says and does right? Asks each business's questions, holds its calls, and judges them."""
     settled = settings.load(config, os.environ)
-    businesses = [load_business(folder, spoken=spoken) for folder in folders]
+    calls = [folder for folder in folders if (folder / dialogues.FILE).exists()]
+    businesses = [load_business(folder, spoken=spoken) for folder in folders if folder not in calls]
 
     def tell(row: dict[str, Any]) -> None:
         if not row["right"]:
@@ -129,6 +131,7 @@ def evaluate_(
             print(*(f"         {text}" for text in (heard, row["reply"]) if text), sep="\n", flush=True)
 
     found = [asyncio.run(evaluate(settled, business, state_dir(os.environ), tell)) for business in businesses]
+    found += [asyncio.run(act(settled, folder, state_dir(os.environ), tell)) for folder in calls]
     for one in found:
         print({key: value for key, value in one.items() if key != "rows"})
     if as_json:

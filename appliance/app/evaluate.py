@@ -1,4 +1,5 @@
-"""`frontdesk eval DIR …`: is what the agent answers right? Each question is asked of the real agent, and judged."""
+"""`frontdesk eval DIR …`: is what the agent answers right, and does it do what is wanted? Each question is asked of the
+real agent, each call is held with it, and what comes of it is judged."""
 
 from __future__ import annotations
 
@@ -9,11 +10,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from appliance.bench import dialogues
 from appliance.bench.business import KINDS, Business, Question
 from appliance.dsp import soundfile
 from appliance.engines.contracts import Recogniser
 from appliance.flow.agent import Agent, Memory
 from appliance.flow.attentive import Attentive
+from appliance.knowledge import intents
+from appliance.knowledge.clerk import Clerk
+from appliance.knowledge.index import Index
+from appliance.knowledge.service import Offers
 from appliance.terms.config import Config
 
 from .desk import role
@@ -70,6 +76,46 @@ async def evaluate(
     finally:
         await room.stop()
     return {"business": business.name, "model": config.llm.model, **summary(rows), "rows": rows}
+
+
+async def act(config: Config, folder: Path, state: Path, tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """The share of calls in which the right thing was done, with the right arguments, by what that is; and each row.
+    Raises BadInput for calls that cannot be read."""
+    houses, calls = dialogues.load(folder)
+    room = EngineRoom(config, "", state, lambda event: None)
+    rows: list[dict[str, Any]] = []
+    try:
+        await room.start(READY_WITHIN_S)
+        reader = room.engines.reader
+        assert reader is not None
+        for name, house in houses.items():
+            clock = Asked(datetime.now())
+            offers = Offers(people=house.people, operator=house.operator, tools=house.tools)
+            known = await intents.read(reader, house.tools)
+            clerk = Clerk([], lambda clock=clock: clock.at, reader, Index([]), known, offers=offers)  # type: ignore[misc]
+            for call in calls:
+                if call.business == name:
+                    clock.at = call.now
+                    outcome = await dialogues.play(call, clerk.find)
+                    rows.append(_row(call, outcome, house))
+                    tell(rows[-1])
+    finally:
+        await room.stop()
+    kinds = {kind: [row for row in rows if row["kind"] == kind] for kind in dict.fromkeys(row["kind"] for row in rows)}
+    by_kind = {kind: {"asked": len(some), "right": _share(some, "right")} for kind, some in kinds.items()}
+    return {"calls": folder.name, **by_kind, "right": _share(rows, "right"), "rows": rows}
+
+
+def _row(call: dialogues.Call, outcome: dialogues.Outcome, house: dialogues.House) -> dict[str, Any]:
+    return {
+        "kind": call.tool if call.tool in ("connect", "arrived", "message") else "tool" if call.tool else "nothing",
+        "ask": call.first,
+        "heard": call.first,
+        "reply": f"{outcome.tool or 'nothing'} {dict(outcome.arguments)}",
+        "right": dialogues.right(call, outcome, house),
+        "invented": False,
+        "said": outcome.said,
+    }
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:

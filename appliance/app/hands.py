@@ -22,6 +22,8 @@ from appliance.terms.config import ActionsConfig, Config, ToolConfig
 from appliance.terms.errors import BadInput, ConfigError, SwitchedOff
 from appliance.terms.events import Event, ToolUsed
 
+from . import mcp
+
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 64 * 1024
@@ -61,7 +63,7 @@ class Hands:
         if why:
             log.warning("tool %s: %s", use.tool, why)
             return FAILED
-        return said or tool.say or DONE
+        return shortened(said) or tool.say or DONE
 
     async def connect(self, call: str, person: Person) -> None:
         await self._phone().redirect(call, person.phone, INTRODUCTION.format(business=self._business))
@@ -135,7 +137,7 @@ async def webhook(tool: ToolConfig, arguments: Mapping[str, str], about: Mapping
 
 
 def said(data: bytes, kind: str) -> str:
-    """What of an answer is to be said, at most 80 words: plain text, or of JSON `say`."""
+    """What of an answer is to be said: plain text, or of JSON `say`."""
     text = data.decode("utf-8", "replace")
     if kind.endswith("json"):
         try:
@@ -146,7 +148,7 @@ def said(data: bytes, kind: str) -> str:
         text = found if isinstance(found, str) else ""
     elif kind != "text/plain":
         return ""
-    return shortened(text)
+    return text.strip()
 
 
 def shortened(text: str) -> str:
@@ -155,4 +157,7 @@ def shortened(text: str) -> str:
     return " ".join(words[:MOST_WORDS]) + ("." if len(words) > MOST_WORDS else "")
 
 
-_WAYS: dict[str, Callable[[ToolConfig, Mapping[str, str], Mapping[str, str]], Awaitable[str]]] = {"webhook": webhook}
+_WAYS: dict[str, Callable[[ToolConfig, Mapping[str, str], Mapping[str, str]], Awaitable[str]]] = {
+    "webhook": webhook,
+    "mcp": mcp.ask,
+}

@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import uvicorn
 from aiohttp import web
+from mcp.server import MCPServer
 
-from appliance.app.hands import DONE, FAILED, Hands, no_phone, offers, said
+from appliance.app.hands import DONE, FAILED, Hands, no_phone, offers, said, shortened
 from appliance.knowledge.filling import Use
 from appliance.knowledge.people import Person
 from appliance.terms.config import ActionsConfig, AskConfig, Config, PersonConfig, ToolConfig
@@ -108,6 +110,62 @@ async def test_who_is_not_there_is_said_to_have_failed() -> None:
     assert await hands.use(BOOK, ABOUT) == FAILED
 
 
+@asynccontextmanager
+async def mcp_server() -> AsyncIterator[str]:
+    """A real one, on a free port."""
+    server = MCPServer("The Old Mill")
+
+    @server.tool()
+    async def book(date: str, name: str) -> str:
+        """Book a visit."""
+        return f"{name} is booked for {date}."
+
+    @server.tool()
+    async def broken() -> str:
+        """Never works."""
+        raise ValueError("the diary is lost")
+
+    config = uvicorn.Config(server.streamable_http_app(), host="127.0.0.1", port=0, log_level="warning")
+    running = uvicorn.Server(config)
+    task = asyncio.create_task(running.serve())
+    try:
+        while not running.started:  # noqa: ASYNC110 - it has no event for that
+            await asyncio.sleep(0.02)
+        yield f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}/mcp"
+    finally:
+        running.should_exit = True
+        await task
+
+
+async def asked_of_mcp(name: str, url: str = "") -> tuple[str, ToolUsed]:
+    events: list[Event] = []
+    async with mcp_server() as here:
+        tool = ToolConfig(name=name, url=url or here, when=["I need an appointment."], kind="mcp")
+        hands = Hands(ActionsConfig(tools=[tool]), "The Old Mill", no_phone, events.append)
+        text = await hands.use(Use(tool=name, arguments=BOOK.arguments if name == "book" else {}), ABOUT)
+    assert isinstance(events[0], ToolUsed)
+    return text, events[0]
+
+
+async def test_a_tool_of_an_mcp_server_is_used() -> None:
+    text, event = await asked_of_mcp("book")
+    assert (text, event.done) == ("Ann is booked for 2026-03-12.", True)
+
+
+@pytest.mark.parametrize("name", ["broken", "unknown"])
+async def test_a_tool_of_an_mcp_server_that_fails_is_told_and_its_words_stay_here(name: str) -> None:
+    text, event = await asked_of_mcp(name)
+    assert text == FAILED
+    assert event.why
+    assert "diary" not in event.why
+
+
+async def test_an_mcp_server_that_is_not_there_has_failed() -> None:
+    text, event = await asked_of_mcp("book", "http://127.0.0.1:9/mcp")
+    assert text == FAILED
+    assert not event.done
+
+
 @pytest.mark.parametrize(
     ("data", "kind", "text"),
     [
@@ -116,7 +174,7 @@ async def test_who_is_not_there_is_said_to_have_failed() -> None:
         (b'{"say": 4}', "application/json", ""),
         (b"[1, 2]", "application/json", ""),
         (b"", "application/json", ""),
-        (b"Hello,\nyou.", "text/plain", "Hello, you."),
+        (b"Hello, you.\n", "text/plain", "Hello, you."),
         (b"<p>Hello</p>", "text/html", ""),
         (b"\xff\xfe", "text/plain", "\ufffd\ufffd"),
     ],
@@ -126,7 +184,7 @@ def test_what_of_an_answer_is_said(data: bytes, kind: str, text: str) -> None:
 
 
 def test_a_long_answer_is_cut_and_what_is_no_json_is_an_error() -> None:
-    assert len(said(b"word " * 500, "text/plain").split()) == 80
+    assert len(shortened("word " * 500).split()) == 80
     with pytest.raises(BadInput, match="no JSON"):
         said(b"{", "application/json")
 
