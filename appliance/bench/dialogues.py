@@ -77,7 +77,15 @@ def load(folder: Path) -> tuple[dict[str, House], list[Call]]:
         rows = tomllib.loads(path.read_text(encoding="utf-8"))
         houses = {name: _house(row) for name, row in rows["business"].items()}
         calls = [Call(**{**row, "now": datetime.fromisoformat(row["now"])}) for row in rows["call"]]
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+    except (
+        OSError,
+        UnicodeDecodeError,
+        tomllib.TOMLDecodeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+    ) as error:
         raise BadInput(f"{path}: {error}") from error
     if strangers := {call.business for call in calls} - set(houses):
         raise BadInput(f"{path}: there is no [business.{min(strangers)}]")

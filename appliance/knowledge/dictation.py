@@ -46,7 +46,7 @@ YES = re.compile(
     r"^\W*(?:(?:oh|um|uh|well|okay|ok|lovely|great|good|super|brilliant|wonderful|ah)\W+)*"
     r"(?:yes|yeah|yep|yup|sure|correct|right|exactly|perfect|absolutely|of course"
     r"|please do|go ahead|okay|ok|fine|(?:that's|that is|all) (?:right|correct|it|fine|good|perfect)|it is"
-    r"|(?:that is|that's) quite right|spot on|m+-?hm+|mhm|uh-?huh|sounds good|i would|you can)\b",
+    r"|(?:that is|that's) (?:quite right|the one)|spot on|m+-?hm+|mhm|uh-?huh|sounds good|i would|you can)\b",
     re.IGNORECASE,
 )
 NO = re.compile(

@@ -16,7 +16,8 @@ UNSURE = re.compile(
     re.IGNORECASE,
 )
 POLITE = re.compile(
-    r"\b(?:please|hello|hi|hey|good (?:morning|afternoon|evening)|um|uh|thanks|thank you|can i have|could i have)\b",
+    r"\b(?:please|hello|hi|hey|good (?:morning|afternoon|evening)|um|uh|thanks|thank you"
+    r"|can i have|could i have|for me)\b",
     re.IGNORECASE,
 )
 LIKE = 0.8
@@ -31,6 +32,9 @@ CONNECTS = re.compile(
     re.IGNORECASE,
 )
 """Wants to be put through to somebody."""
+HUMAN = re.compile(
+    r"\b(?:human(?: being)?|(?:real|actual|living) person|a person to (?:talk|speak) to)\b", re.IGNORECASE
+)
 ARRIVES = re.compile(
     r"\b(?:i'm|i am|we're|we are|i've come|i have come|we've come|just) (?:here|come)? ?(?:to|for|from)? ?"
     r"(?:see|meet|visit)\b"
@@ -40,7 +44,8 @@ ARRIVES = re.compile(
     r"|\b(?:expecting|waiting for) (?:me|us)\b|\b(?:supposed|meant) to (?:see|meet)\b"
     r"|\b(?:tell|let) .+ (?:know )?(?:that )?(?:i'm|i am|we're|we are) (?:here|in the lobby|downstairs|at reception)\b"
     r"|\b(?:i've|we've|i have|we have) (?:come|brought|got \w+ here)\b|\bhere with\b"
-    r"|\b(?:told|asked) (?:me|us) to (?:come|pop|drop|stop|turn up)\b|\bcheck(?:ing)? in\b",
+    r"|\b(?:told|asked) (?:me|us) to (?:come|pop|drop|stop|turn up)\b|\bcheck(?:ing)? in\b"
+    r"|\bshow (?:me|us) a?round\b",
     re.IGNORECASE,
 )
 """Has come to see somebody."""

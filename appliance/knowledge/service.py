@@ -25,7 +25,7 @@ from .answer import Answer, Context, Form
 from .filling import Filling, Tool
 from .hours import Hours
 from .intents import Intents
-from .people import ARRIVES, CONNECTS, FOR_SOMEBODY, IS_HERE, MY_APPOINTMENT, Connect, Person, meant, only_named
+from .people import ARRIVES, CONNECTS, FOR_SOMEBODY, HUMAN, IS_HERE, MY_APPOINTMENT, Connect, Person, meant, only_named
 from .taking import Taking, asked_for, offered
 from .visiting import Visiting
 
@@ -108,6 +108,8 @@ class Service:
             return None
         if CONNECTS.search(words) and (person := meant(words, self._offers.people)):
             return self.connect(person, context)
+        if HUMAN.search(words) and self._offers.operator is not None:
+            return self.connect(self._offers.operator, context)
         if (person := only_named(words, self._offers.people)) is not None:
             return self.connect(person, context)
         return None

@@ -67,7 +67,7 @@ SPOKEN = re.compile(
     r"\b(?P<hour>1?\d|2[0-3])(?: (?P<minute>[0-5]\d))?(?:\s*(?P<half>a\.?m\b|p\.?m\b)\.?|\s*o.?clock\b)", re.IGNORECASE
 )
 AT = re.compile(
-    r"\b(?:at|around|about|after|before|by)\s+(?:around |about )?"
+    r"\b(?:at|around|about|after|before|by|make (?:it|that))\s+(?:around |about )?"
     r"(?P<hour>1?\d|2[0-3])(?: (?P<minute>[0-5]\d))?\b"
     r"(?!\s*(?:people|persons|guests|of us|adults?|nights?|days?|weeks?|seats|places|st\b|nd\b|rd\b|th\b|\d|/|-))",
     re.IGNORECASE,
@@ -81,6 +81,8 @@ EVENING = re.compile(rf"{LATE.pattern}|\b(?:night|afternoon)\b", re.IGNORECASE)
 MORNING = re.compile(r"\bmorning\b|\bbreakfast\b", re.IGNORECASE)
 FIRST_AFTERNOON = 7
 """Of what is said without am or pm, hours below this are in the afternoon, where nobody knows when it is open."""
+TOGETHER = re.compile(r"(?:\d[\s,-]*){7}")
+"""Digits in a row, of which a telephone number has so many at least."""
 EMAIL = re.compile(r"[A-Za-z0-9_%+-]+(?:\.[A-Za-z0-9_%+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 AT_DOT = re.compile(
     r"(?P<user>[\w+-]+(?:\s*(?:\bdot\b|\.|\bunderscore\b|\bdash\b|\bhyphen\b|-|_)\s*[\w+-]+)*(?:\s+\d+)*)\s*(?:\bat\b|@)\s*"
@@ -152,7 +154,7 @@ def find(slot: Slot, words: str, around: Around, *, asked: bool) -> Found | None
         case "number":
             return _number(figures(words), asked=asked, code=OF_WHAT.search(slot.name) is not None)
         case "phone":
-            number = phone_number(words)
+            number = phone_number(words) if asked or TOGETHER.search(figures(words)) else ""
             return Found(value=number, rest="") if number else None
         case "email":
             return _email(words)
