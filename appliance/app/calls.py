@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -32,8 +32,15 @@ TIDY_AFTER_S = 2.0
 class Calls:
     """Closed until `open` hands in the desk; `drain` closes it again and says goodbye to everybody."""
 
-    def __init__(self, emit: Callable[[Event], None], engines: Callable[[str], Engines] | None = None) -> None:
-        """`engines`: those of a call by a door, where not all calls have the desk's."""
+    def __init__(
+        self,
+        emit: Callable[[Event], None],
+        engines: Callable[[str], Engines] | None = None,
+        name_of: Callable[[str], Awaitable[str]] | None = None,
+    ) -> None:
+        """`engines`: those of a call by a door, where not all calls have the desk's. `name_of`: who calls from an
+        address, where callers are remembered."""
+        self._name_of = name_of
         self._engines = engines
         self._limit = 0
         self._draining = False
@@ -77,6 +84,8 @@ class Calls:
         opening = await render(desk.engines.tts, first) if first else None
         conversation = Conversation(line, desk, self._emit, self._recall(line.call), opening)
         conversation.muted = self.muted
+        if self._name_of is not None and not conversation.memory.name:
+            conversation.memory.name = await self._name_of(line.caller)
         self._held[line.call] = conversation
         try:
             await conversation.run(greet=greet)

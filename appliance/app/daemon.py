@@ -33,6 +33,7 @@ from appliance.web.owner import Owner, token
 from appliance.web.server import WebServer
 from appliance.web.share import Share
 
+from .callers import Callers
 from .calls import Calls
 from .canary import canary
 from .cloud import open_cloud
@@ -71,7 +72,9 @@ class Daemon:
         self._roles = roles(config)
         self._room = EngineRoom(config, self._roles[""].instructions, state, self._emit)
         self._cloud = open_cloud(config, self._room, state, self._clock, self._emit)
-        self._calls = Calls(self._emit, None if self._cloud is None else self._cloud.engines)
+        self._callers = _callers(config, state, self._clock)
+        known = None if self._callers is None else self._callers.name
+        self._calls = Calls(self._emit, None if self._cloud is None else self._cloud.engines, known)
         self._records = Records(config.telemetry, state, self._clock)
         self._meanings = _meanings(state)
         self._messages = _messages(config, self._roles[""].business, state, self._clock)
@@ -123,6 +126,8 @@ class Daemon:
         self._metrics.note(event)
         if self._messages is not None:
             self._messages.note(event)
+        if self._callers is not None:
+            self._callers.note(event)
         if self._tracing is not None:
             self._tracing.note(event, self._clock.utc())
         if self._telemetry is not None:
@@ -140,6 +145,8 @@ class Daemon:
         self._records.start()
         if self._messages is not None:
             await self._messages.start()
+        if self._callers is not None:
+            self._callers.start()
         if self._cloud is not None:
             self._cloud.start()
         if self._telemetry is not None:
@@ -235,6 +242,8 @@ class Daemon:
             last_first.push_async_callback(asyncio.to_thread, self._records.stop)
             if self._messages is not None:
                 last_first.push_async_callback(self._messages.stop)
+            if self._callers is not None:
+                last_first.push_async_callback(asyncio.to_thread, self._callers.stop)
             if self._meanings is not None:
                 last_first.callback(self._meanings.close)
             if self._tracing is not None:
@@ -359,6 +368,17 @@ def _meanings(state: Path) -> Meanings | None:
         return Meanings(state / MEANINGS, MEANING_MODEL)
     except DeviceError as error:
         log.error("what the owner's sentences mean cannot be kept: %s", error)
+        return None
+
+
+def _callers(config: Config, state: Path, clock: Clock) -> Callers | None:
+    """None: nobody is remembered, or can be."""
+    if not config.agent.remember_days:
+        return None
+    try:
+        return Callers(state, config.agent.remember_days, clock)
+    except DeviceError as error:
+        log.error("callers are not remembered: %s", error)
         return None
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 
 from appliance.engines.contracts import Token
-from appliance.knowledge.answer import Act
+from appliance.knowledge.answer import Act, Forget
 from appliance.knowledge.dictation import number_of
 from appliance.knowledge.filling import Use
 from appliance.knowledge.people import Connect, Person
@@ -70,6 +70,9 @@ class Acting:
                 self._telling.take(act)
             case Arrived():
                 self._telling.arrived(act)
+            case Forget():
+                self._memory.name = ""
+                self._telling.forgotten()
             case Connect(person=person) if not interrupted:
                 await self._connect(person)
 

@@ -55,6 +55,8 @@ class Memory:
     """How many turns there were."""
     said: str = ""
     """The last reply, all of it, as far as it is known: to be said again."""
+    name: str = ""
+    """The caller's, if it is known from earlier calls."""
     form: Form | None = None
     """What is being asked of the caller."""
     owed: str = ""
@@ -136,7 +138,8 @@ class Agent:
     def _context(self) -> Context:
         asked = next((message.text for message in reversed(self._history) if message.role == "user"), "")
         memory = self._memory
-        return Context(asked=asked, said=memory.said, form=memory.form, caller=self._caller, door=self._door)
+        known = {"caller": self._caller, "name": memory.name, "door": self._door}
+        return Context(asked=asked, said=memory.said, form=memory.form, **known)
 
     async def _ends(self, words: str, answer: Answer) -> float | None:
         """How likely the caller has finished; None where nobody can tell soon, which keeps nobody from an answer."""

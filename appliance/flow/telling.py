@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from appliance.knowledge.taking import Message
 from appliance.knowledge.visiting import Arrived
-from appliance.terms.events import Caption, Event, MessageTaken, State, StateChanged, VisitorArrived
+from appliance.terms.events import CallerForgotten, Caption, Event, MessageTaken, State, StateChanged, VisitorArrived
 from appliance.terms.line import Line
 
 
@@ -40,6 +40,10 @@ class Telling:
     def arrived(self, visitor: Arrived) -> None:
         """Somebody has come to see somebody."""
         self.tell(VisitorArrived(call=self._line.call, door=self._line.door, host=visitor.host, name=visitor.name))
+
+    def forgotten(self) -> None:
+        """The caller wants nothing to be remembered of them."""
+        self.tell(CallerForgotten(call=self._line.call))
 
     def take(self, message: Message) -> None:
         """The caller wants it passed on."""

@@ -11,7 +11,14 @@ from .visiting import Arrived, Visiting
 
 Form = Taking | Filling | Visiting
 """What is being asked of a caller, one thing after the other."""
-Act = Message | Connect | Arrived
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forget:
+    """The caller wants nothing to be remembered of them."""
+
+
+Act = Message | Connect | Arrived | Forget
 """What is to be done once the answer was heard."""
 
 

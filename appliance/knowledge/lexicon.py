@@ -39,7 +39,8 @@ class Lexicon:
 
     def _knows(self, words: list[str]) -> bool:
         parts = [part.lower() for word in words for part in PARTS.findall(word)]
-        return all(part.removesuffix("'s").removesuffix("’s").strip("'’") in self.words for part in parts)
+        plain = [part.removesuffix("'s").removesuffix("’s").strip("'’") for part in parts]
+        return all(part in self.words or part.removesuffix("s") in self.words for part in plain)
 
 
 def lexicon(text: str) -> Lexicon:

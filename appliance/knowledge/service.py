@@ -21,7 +21,7 @@ from datetime import date, datetime
 from appliance.terms.meaning import Meaning
 
 from . import filling, taking, visiting
-from .answer import Answer, Context, Form
+from .answer import Answer, Context, Forget, Form
 from .filling import Filling, Tool
 from .hours import Hours
 from .intents import Intents
@@ -35,6 +35,7 @@ KIOSK = "kiosk"
 NOBODY = "I'm sorry, there is nobody here I could put you through to."
 NOT_FROM_HERE = "I'm sorry, I can't put you through to {name} from here."
 CONNECTING = "One moment, please, I will put you through to {name}."
+FORGOTTEN = "I have forgotten your name and your number. Messages that you have left are still passed on."
 OFFER = "Shall I take a message?"
 LIKE_A_TOOL, PERHAPS_A_TOOL = 0.46, 0.33
 """From the first likeness on it is begun, from the second on the caller is asked whether that is what they want."""
@@ -67,6 +68,11 @@ CANCELS = re.compile(
 CANCELLED = 0.2
 """So much liker what cancels something is to what is said by somebody who cancels: to the model, who books says
 almost the same."""
+FORGETS = re.compile(
+    r"\bforget (?:me|about me|my (?:name|number|details|data))\b"
+    r"|\b(?:delete|erase|remove) (?:all )?my (?:data|details|name|number|information)\b|\bdo(?:n't| not) remember me\b",
+    re.IGNORECASE,
+)
 PARTS = re.compile(r"(?<=[.?!;])\s+|,\s+|\s+(?:and|but|so|because|then)\s+", re.IGNORECASE)
 LEAST_PART, MOST_PARTS = 3, 5
 
@@ -82,6 +88,8 @@ class Offers:
     takes_messages: bool = True
     checks_in: bool = True
     """Somebody is told of visitors."""
+    remembers: bool = False
+    """Callers are known by their names when they call again."""
 
 
 class Service:
@@ -100,6 +108,8 @@ class Service:
 
     def plainly(self, words: str, context: Context) -> Answer | None:
         """What is wanted in so many words."""
+        if self._offers.remembers and FORGETS.search(words):
+            return Answer(text=FORGOTTEN, act=Forget())
         if context.door != PHONE and self._offers.checks_in and IS_HERE.search(words):
             return self._arrived(words, context)
         if self._offers.takes_messages and asked_for(words):
@@ -159,7 +169,7 @@ class Service:
         return max(found.items(), key=lambda item: item[1], default=("", 0.0))
 
     def message(self, words: str, context: Context) -> Answer:
-        step = taking.begin(words, context.caller)
+        step = taking.begin(words, context.caller, name=context.name)
         return Answer(text=step.say, form=step.form)
 
     def connect(self, person: Person | None, context: Context) -> Answer:
@@ -173,7 +183,7 @@ class Service:
         """With the offer to take a message, if one is taken."""
         if not self._offers.takes_messages:
             return answer
-        return replace(answer, text=f"{answer.text} {OFFER}", form=offered(context.caller, to))
+        return replace(answer, text=f"{answer.text} {OFFER}", form=offered(context.caller, to, context.name))
 
     def go_on(self, form: Form, words: str) -> Answer | None:
         """What to say to the answer to what was asked. None: they pass over what was offered."""

@@ -116,8 +116,8 @@ class Step:
     """It is whole: pass it on."""
 
 
-def begin(words: str, caller: str = "", to: str = "") -> Step:
-    """Somebody wants to leave a message, `to` somebody, and may have said it already."""
+def begin(words: str, caller: str = "", to: str = "", name: str = "") -> Step:
+    """Somebody, whose `name` may be known, wants to leave a message, `to` somebody, and may have said it already."""
     text = ""
     told = TELLS.search(words)
     if told is not None and told["text"].lower().split()[0] not in ("to", "if", "whether"):
@@ -131,7 +131,8 @@ def begin(words: str, caller: str = "", to: str = "") -> Step:
     if back and (about := ABOUT.search(words)):
         text = f"Please call back about {about[1]}"
     return _next(
-        Taking(wanted="text", message=Message(text=_sentence(text), to=to), caller=caller, back=back), "Of course."
+        Taking(wanted="text", message=Message(text=_sentence(text), to=to, name=name), caller=caller, back=back),
+        "Of course.",
     )
 
 
@@ -142,9 +143,9 @@ def asked_for(words: str) -> bool:
     return to_others or any(form.search(words) for form in (ASKS_BACK, SAYING, LEAVES))
 
 
-def offered(caller: str = "", to: str = "") -> Taking:
+def offered(caller: str = "", to: str = "", name: str = "") -> Taking:
     """It was offered to take one."""
-    return Taking(wanted="offer", caller=caller, message=Message(to=to))
+    return Taking(wanted="offer", caller=caller, message=Message(to=to, name=name))
 
 
 def go_on(form: Taking, words: str) -> Step | None:
@@ -172,7 +173,7 @@ def go_on(form: Taking, words: str) -> Step | None:
 def _offered(form: Taking, words: str) -> Step | None:
     match agrees(words):
         case True:
-            return begin(words, form.caller, form.message.to)
+            return begin(words, form.caller, form.message.to, form.message.name)
         case False if len(words.split()) <= 6:
             return Step(say="All right. Is there anything else?")
     return None

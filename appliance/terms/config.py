@@ -82,6 +82,8 @@ class AgentConfig:
     """What is known is said in the owner's own sentences, or the language model finds words for it."""
     instant: bool = True
     """How those sentences begin is rendered beforehand, while nobody needs the voice."""
+    remember_days: Annotated[int, Ge(0), Le(3650)] = 0
+    """Callers who left their name are known by it when they call again from the same number, for so long; 0: never."""
     greeting: str = "Hello, this is {business}. How can I help you?"
 
 

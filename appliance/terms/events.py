@@ -98,6 +98,13 @@ class VisitorArrived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallerForgotten:
+    """The caller has asked that nothing is remembered of them."""
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolUsed:
     """One of the owner's tools did what a caller wanted, or could not (`why`)."""
 
@@ -339,6 +346,7 @@ Event = (
     | KeyPressed
     | MessageTaken
     | VisitorArrived
+    | CallerForgotten
     | ToolUsed
     | AccountChanged
     | ProviderChanged
@@ -362,6 +370,7 @@ NAMES: dict[type, str] = {
     KeyPressed: "key",
     MessageTaken: "message",
     VisitorArrived: "visitor",
+    CallerForgotten: "forgotten",
     ToolUsed: "tool",
     AccountChanged: "account",
     ProviderChanged: "provider",

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from appliance.knowledge import hours, intents
-from appliance.knowledge.answer import Answer, Context
+from appliance.knowledge.answer import Answer, Context, Forget
 from appliance.knowledge.clerk import Clerk
 from appliance.knowledge.filling import Filling, Tool
 from appliance.knowledge.index import Index
@@ -133,3 +133,13 @@ def test_a_name_alone_asks_for_its_owner() -> None:
 )
 def test_a_visitors_host(words: str, whom: str) -> None:
     assert host(words, PEOPLE) == whom
+
+
+async def test_who_is_known_is_not_asked_for_their_name_and_can_be_forgotten() -> None:
+    offers = Offers(remembers=True)
+    asked = await told("Please tell Tom that I will be late.", Context(door="sip", caller="123456", name="Ann"), offers)
+    assert asked.text == "Of course. Can we reach you on the number you are calling from?"
+    visit = await told("I'm here to see Tom Becker.", Context(door="kiosk", name="Ann"))
+    assert visit.act == Arrived(host="Tom Becker", name="Ann")
+    assert (await told("Please forget my number.", PHONE, offers)).act == Forget()
+    assert await found("Please forget my number.", PHONE) is None, "nothing is remembered"
