@@ -56,8 +56,11 @@ class Hands:
                 said = await _WAYS[tool.kind](tool, use.arguments, about)
         except TimeoutError:
             why = f"no answer within {tool.timeout_s:g} s"
-        except (OSError, aiohttp.ClientError, BadInput) as error:
-            why = str(error) or type(error).__name__
+        except BadInput as error:
+            why = str(error)
+        except Exception as error:  # another program's boundary: whatever it does, the call goes on
+            log.warning("tool %s", use.tool, exc_info=True)
+            why = type(error).__name__  # its words may repeat what a caller said, or the address
         took_ms = round((time.monotonic() - began) * 1000, 1)
         self._emit(ToolUsed(call=about["call"], tool=use.tool, done=not why, took_ms=took_ms, why=why))
         if why:
@@ -107,9 +110,12 @@ def _problems(tool: ToolConfig) -> list[str]:
     found = []
     if not NAME.match(tool.name):
         found.append(f"{where}: a name is letters, digits, _ and -")
-    if urlsplit(tool.url).scheme not in ("http", "https") or not urlsplit(tool.url).hostname:
-        found.append(f"{where}: url must begin with https:// or http://")
+    if not _is_url(tool.url):
+        found.append(f"{where}: url must be an address that begins with https:// or http://")
+    if not tool.token.isprintable():
+        found.append(f"{where}: the token must be one line of text")
     asked = [one.name for one in tool.ask]
+    found += [f"{where}: {name}: a name is letters, digits, _ and -" for name in asked if not NAME.match(name)]
     found += [f"{where}: {name} is asked for twice" for name in sorted({n for n in asked if asked.count(n) > 1})]
     found += [
         f"{where}: {one.name} is a choice without choices"
@@ -117,6 +123,14 @@ def _problems(tool: ToolConfig) -> list[str]:
         if one.kind == "choice" and not one.choices
     ]
     return found
+
+
+def _is_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 async def webhook(tool: ToolConfig, arguments: Mapping[str, str], about: Mapping[str, str]) -> str:
@@ -144,7 +158,7 @@ def said(data: bytes, kind: str) -> str:
         try:
             value: Any = json.loads(text) if text.strip() else {}
         except ValueError as error:
-            raise BadInput(f"its answer is no JSON: {error}") from None
+            raise BadInput("its answer is no JSON") from error
         found = next((value[key] for key in SAYING if value.get(key)), "") if isinstance(value, dict) else value
         text = found if isinstance(found, str) else ""
     elif kind != "text/plain":

@@ -60,7 +60,7 @@ class Acting:
         """A turn is over, and this was heard. What came of a tool and was not is said with the next reply."""
         used, self._used = self._used, {}
         for task in used.values():
-            if not task.done() or not has_heard(task.result(), heard):
+            if not task.done() or (task.exception() is None and not has_heard(task.result(), heard)):
                 task.add_done_callback(self._owe)
 
     async def do(self, act: Act, *, interrupted: bool) -> None:
@@ -86,5 +86,5 @@ class Acting:
                 await self._say(f"{NO_ANSWER.format(name=person.name)} {OFFER}")
 
     def _owe(self, task: asyncio.Task[str]) -> None:
-        if not task.cancelled():
+        if not task.cancelled() and task.exception() is None:
             self._memory.owed = task.result()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from appliance.engines.contracts import LanguageModel, Message, Token
 from appliance.knowledge.answer import Act, Answer, Context, Form
 from appliance.knowledge.dictation import number_of
-from appliance.knowledge.filling import Use
+from appliance.knowledge.filling import OFFER, Use
 from appliance.terms.errors import EngineError
 from appliance.terms.line import Line
 
@@ -23,8 +23,8 @@ GOODBYE = "Thank you for calling. Goodbye."
 WAITING = "Of course, take your time."
 MORE_MAY_COME = re.compile(r"\b(?:open|close[sd]?|hours)\W*$", re.IGNORECASE)
 """"Are you open" may go on: "… on Saturday?"."""
-OFFERED = "offer"
-"""A form that only was offered."""
+OFFERED = ("offer", OFFER)
+"""What a form wants that only was offered."""
 WEIGHED_WITHIN_S = 0.3
 TELLING = 24
 """Characters."""
@@ -117,7 +117,7 @@ class Agent:
         owed = self._memory.owed
         if answer is not None and answer.text:
             ends = await self._ends(words, answer)
-            text = f"{owed} {answer.text}".removeprefix(said).strip()
+            text = f"{owed} {answer.text}".strip().removeprefix(said).strip()
             yield Token(text, ends=ends, source=answer.source)
             return
         notes = f"{plain(answer.notes)}\n\n" if answer is not None else ""
@@ -133,7 +133,7 @@ class Agent:
     def parts(self, words: str) -> bool:
         """Is the call over with these words? Not in the middle of a message."""
         form = self._memory.form
-        return says_goodbye(words) and (form is None or form.wanted == OFFERED)
+        return says_goodbye(words) and (form is None or form.wanted in OFFERED)
 
     def _context(self) -> Context:
         asked = next((message.text for message in reversed(self._history) if message.role == "user"), "")
@@ -165,7 +165,7 @@ class Agent:
         self._memory.said = answer.text if answer is not None and answer.text else heard
         if answer is not None:
             self._memory.form = answer.form
-        elif self._memory.form is not None and self._memory.form.wanted == OFFERED:
+        elif self._memory.form is not None and self._memory.form.wanted in OFFERED:
             self._memory.form = None
         self._history.append(Message("user", plain(words)))
         if heard:

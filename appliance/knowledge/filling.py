@@ -21,16 +21,17 @@ from datetime import datetime
 from .dictation import agrees, drops
 from .slots import LATE, Around, Opens, Slot, find, said
 
-OFFER = "offer"
-CHECK = "check"
-WHICH = "which"
+OFFER, CHECK, WHICH = "?offer", "?check", "?which"
+"""What may be wanted beside slots; no slot has such a name."""
 SHORT = 6
 """Words: a longer answer says what is wanted instead."""
 MOST_ASKED = 3
 """So often the same thing is asked for; then it is given up."""
+PLAIN = ("date", "time", "number", "phone", "email")
+"""What is never said by chance."""
 PLAIN_FIRST = ("email", "phone", "date", "time", "choice", "number", "name")
 """In this order what a caller said unasked is looked for: the plainest first, not to be taken for others."""
-NEGATED = re.compile(r"\bnot\b[^,.;]*(?:[,.;]|$)|\b(?:rather than|instead of)\b[^,.;]*", re.IGNORECASE)
+NEGATED = re.compile(r"\b(?:not|rather than|instead of)\b[^,.;]*?(?=\bbut\b|[,.;]|$)|^\W*(?:yes|no)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,8 @@ class Filling:
     """It is about the evening."""
     words: str = ""
     """What was said before it was offered."""
+    known: Mapping[str, str] = field(default_factory=dict)
+    """What we know of the caller anyway, by kind."""
 
     @property
     def slot(self) -> Slot | None:
@@ -99,9 +102,10 @@ class Filled:
     use: Use | None = None
 
 
-def offer(tool: Tool, words: str) -> Filled:
+def offer(tool: Tool, words: str, known: Mapping[str, str]) -> Filled:
     """Perhaps it is wanted."""
-    return Filled(say=f"Is this what you want: {tool.title}?", form=Filling(tool=tool, wanted=OFFER, words=words))
+    form = Filling(tool=tool, wanted=OFFER, words=words, known=known)
+    return Filled(say=f"Is this what you want: {tool.title}?", form=form)
 
 
 def begin(tool: Tool, words: str, now: datetime, *, known: Mapping[str, str], opens: Opens | None = None) -> Filled:
@@ -116,18 +120,17 @@ def go_on(form: Filling, words: str, now: datetime, opens: Opens | None = None) 
     """What the caller says next. None: they pass over what was offered."""
     if form.wanted == OFFER:
         if agrees(words):
-            return begin(form.tool, form.words, now, known={}, opens=opens)
+            return begin(form.tool, f"{form.words} {words}", now, known=form.known, opens=opens)
         if agrees(words) is False and len(words.split()) <= SHORT:
             return Filled(say="I see. What can I do for you, then?")
         return None
-    if drops(words):
-        return Filled(say="All right, I leave it. Is there anything else?")
-    if form.wanted in (CHECK, WHICH):
-        return _checked(form, words, now, opens)
     slot = form.slot
-    assert slot is not None, "else it is CHECK or WHICH"
     form = replace(form, late=form.late or LATE.search(words) is not None)
-    found = find(slot, words, _around(form, now, opens), asked=True)
+    found = find(slot, words, _around(form, now, opens), asked=True) if slot is not None else None
+    if drops(words) and (found is None or slot is None or slot.kind not in PLAIN):
+        return Filled(say="All right, I leave it. Is there anything else?")
+    if slot is None:
+        return _checked(form, words, now, opens)
     if found is None:
         return _again(form, now)
     form = replace(form, values={**form.values, slot.name: found.value})
@@ -139,7 +142,7 @@ def ask(form: Filling, now: datetime) -> str:
     if form.slot is not None:
         return form.slot.question
     if form.wanted == OFFER:
-        return offer(form.tool, form.words).say
+        return offer(form.tool, form.words, form.known).say
     if not form.tool.ask:
         return "Shall I do that now?"
     if form.wanted == WHICH:
@@ -153,12 +156,17 @@ def _volunteered(form: Filling, words: str, now: datetime, opens: Opens | None) 
     rest = words
     for kind in PLAIN_FIRST:
         for slot in form.tool.ask:
-            if slot.kind == kind and slot.name not in form.values:
+            if slot.kind == kind and slot.name not in form.values and not _yes_or_no(slot):
                 found = find(slot, rest, _around(form, now, opens), asked=False)
                 if found is not None:
                     form = replace(form, values={**form.values, slot.name: found.value})
                     rest = found.rest
     return dict(form.values)
+
+
+def _yes_or_no(slot: Slot) -> bool:
+    """Whoever says one of these may mean something else by it."""
+    return any(agrees(choice) is not None for choice in slot.choices)
 
 
 def _around(form: Filling, now: datetime, opens: Opens | None) -> Around:
@@ -167,28 +175,45 @@ def _around(form: Filling, now: datetime, opens: Opens | None) -> Around:
 
 
 def _checked(form: Filling, words: str, now: datetime, opens: Opens | None) -> Filled:
-    right = _volunteered(replace(form, values={}), NEGATED.sub(" ", words), now, opens)
+    told, around = NEGATED.sub(" ", words), _around(form, now, opens)
+    named = [slot for slot in form.tool.ask if re.search(rf"\b{re.escape(_spoken(slot))}\b", words, re.IGNORECASE)]
+    if named:
+        found = find(named[0], re.sub(r"^.*?\bis\b", "", told), around, asked=True)
+        if found is not None and named[0].kind in (*PLAIN, "choice"):
+            return _next(replace(form, values={**form.values, named[0].name: found.value}), now)
+        if agrees(words) is not True:
+            return _asked_anew(form, named[0], now)
+    right = _volunteered(replace(form, values={}), told, now, opens)
     changed = {name: value for name, value in right.items() if value != form.values.get(name)}
-    if changed and not (agrees(words) and not re.search(r"\b(?:but|only|except)\b", words, re.IGNORECASE)):
+    chosen = {slot.name for slot in form.tool.ask if slot.kind == "choice"}
+    if changed and not (agrees(words) and set(changed) <= chosen):
+        days = {slot.name for slot in form.tool.ask if slot.kind == "date"}
+        if not days & set(changed):  # a time is one of the day that is meant
+            right = _volunteered(
+                replace(form, values={n: v for n, v in form.values.items() if n in days}), told, now, opens
+            )
+            changed = {name: value for name, value in right.items() if value != form.values.get(name)}
         return _next(replace(form, values={**form.values, **changed}), now)
-    if form.wanted == CHECK and agrees(words):
+    if agrees(words):
         return Filled(say="", use=Use(tool=form.tool.name, arguments=form.values))
-    wrong = next((slot for slot in form.tool.ask if slot.name.replace("_", " ") in words.lower()), None)
-    if wrong is None:
-        wrong = next((slot for slot in form.tool.ask if re.search(rf"\b{slot.kind}\b", words, re.IGNORECASE)), None)
-    if wrong is not None:
-        found = find(wrong, re.sub(r"^.*\bis\b", "", words), _around(form, now, opens), asked=True)
-        if found is not None and wrong.kind not in ("text", "name"):
-            return _next(replace(form, values={**form.values, wrong.name: found.value}), now)
-        values = {name: value for name, value in form.values.items() if name != wrong.name}
-        return _next(replace(form, values=values), now)
-    if agrees(words) is False:
+    kind = next((slot for slot in form.tool.ask if re.search(rf"\b{slot.kind}\b", words, re.IGNORECASE)), None)
+    if kind is not None:
+        return _asked_anew(form, kind, now)
+    if agrees(words) is False and form.wanted == CHECK:
         if not form.tool.ask:
             return Filled(say="All right, I leave it. Is there anything else?")
         if len(form.tool.ask) == 1:
-            return _next(replace(form, values={}), now)
+            return _asked_anew(form, form.tool.ask[0], now)
         return _asking(replace(form, wanted=WHICH, asked=1), now)
     return _again(form, now)
+
+
+def _asked_anew(form: Filling, slot: Slot, now: datetime) -> Filled:
+    return _next(replace(form, values={name: value for name, value in form.values.items() if name != slot.name}), now)
+
+
+def _spoken(slot: Slot) -> str:
+    return slot.name.replace("_", " ")
 
 
 def _next(form: Filling, now: datetime) -> Filled:

@@ -11,12 +11,17 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from .dictation import ONES, TEENS, TENS
+
 WORD = re.compile(r"[^\W\d_][\w'’-]*")
 PARTS = re.compile(r"[\w'’]+")
 BEGINS = re.compile(r"(?:^|[.!?:;#|*>\-–—\n])\s*$")
 LEAST_LETTERS = 4
 MOST_CHARACTERS = 1000
 """Of the terms: a little more than the 200 tokens that the recogniser takes."""
+MOST_WORDS = 60
+FIRM = re.compile(rf"\d|n['’]t\b|^(?:no|not|never|{'|'.join((*ONES, *TEENS, *TENS))})\b", re.IGNORECASE)
+"""Numbers and noes are never put in another's place."""
 EDGES = " .,!?;:…\"'“”"
 
 
@@ -30,17 +35,20 @@ class Lexicon:
     def mend(self, heard: str, again: str) -> str:
         """What was `heard`, with the business's words as they were heard `again`, with those words in mind."""
         before, after = heard.split(), again.split()
+        if max(len(before), len(after)) > MOST_WORDS:
+            return heard
         changes = SequenceMatcher(None, _plain(before), _plain(after), autojunk=False).get_opcodes()
         mended: list[str] = []
         for change, i, j, k, m in changes:
             takes = change == "replace" and self._knows(after[k:m]) and not self._knows(before[i:j])
+            takes = takes and not any(FIRM.search(word) for word in (*before[i:j], *after[k:m]))
             mended += after[k:m] if takes else before[i:j]
         return " ".join(mended)
 
     def _knows(self, words: list[str]) -> bool:
         parts = [part.lower() for word in words for part in PARTS.findall(word)]
         plain = [part.removesuffix("'s").removesuffix("’s").strip("'’") for part in parts]
-        return all(part in self.words or part.removesuffix("s") in self.words for part in plain)
+        return bool(plain) and all(part in self.words or part.removesuffix("s") in self.words for part in plain)
 
 
 def lexicon(text: str) -> Lexicon:

@@ -23,11 +23,16 @@ POLITE = re.compile(
 LIKE = 0.8
 """So alike a word that was heard and one of a name must be: "Becca" is Becker."""
 LEAST_LETTERS = 3
+MOST_HEARD = 40
+ALSO_WORDS = frozenset(("will", "mark", "may", "grant", "bill", "rose", "hope", "faith", "joy", "art", "frank", "page"))
+"""Names that are words as well: alone they name nobody."""
+THANKS = re.compile(r"\bthank", re.IGNORECASE)
 CONNECTS = re.compile(
     r"\b(?:put|patch) (?:me|us) (?:through|on)\b|\b(?:connect|transfer) (?:me|us)\b"
     r"|\bconnect(?:ed)? (?:me |us )?(?:to|with)\b|\b(?:speak|talk|chat)(?:ing)? (?:directly )?(?:to|with)\b"
     r"|\bput (?:him|her|them) on\b|\b(?:get|give) me\b|\ba (?:quick )?word with\b"
-    r"|\bget hold of\b|\bget (?:him|her|them) on the (?:line|phone)\b|\b(?:tried|trying) to (?:ring|call|reach) me\b"
+    r"|\bget hold of\b|\breturning (?:\w+ )call\b|\bget (?:him|her|them) on the (?:line|phone)\b"
+    r"|\b(?:tried|trying) to (?:ring|call|reach) me\b"
     r"|\bpass me (?:on |over )?to\b|\breach\b.*\bby phone\b",
     re.IGNORECASE,
 )
@@ -90,25 +95,32 @@ class Connect:
 
 
 def meant(words: str, people: Sequence[Person]) -> Person | None:
-    """Whose name was said, or something very like it."""
+    """Whose name was said, or something very like it; nobody where it may be two of them."""
     heard = [word for word in re.findall(r"[^\W\d_]+", words.lower()) if word not in PLAIN and word not in TITLES]
-    best: Person | None = None
-    most = 0.0
+    scores: list[tuple[float, Person]] = []
     for person in people:
         parts = _parts(person.name)
-        alike = [max((_alike(part, word) for word in heard), default=0.0) for part in parts]
+        alike = [max((_alike(part, word) for word in heard[:MOST_HEARD]), default=0.0) for part in parts]
         score = sum(one for one in alike if one >= LIKE) + (0.5 if parts and alike[-1] >= LIKE else 0.0)
-        if score > most:
-            best, most = person, score
-    return best
+        if score:
+            scores.append((score, person))
+    if not scores:
+        return None
+    best, *others = sorted(scores, key=lambda scored: -scored[0])
+    return None if any(score == best[0] for score, _ in others) else best[1]
 
 
 def only_named(words: str, people: Sequence[Person]) -> Person | None:
     """Who is named by somebody who says nothing else: "Accounts, please." """
-    for part in re.split(r"[,.?!]", words):
+    if THANKS.search(words):
+        return None
+    parts = re.split(r"[,.?!]", words) if re.search(r"\bplease\b", words, re.IGNORECASE) else [words]
+    for part in parts:
         rest = POLITE.sub(" ", part)
-        person = meant(rest, people)
         left = [word for word in re.findall(r"[^\W\d_]+", rest.lower()) if word not in TITLES and word not in PLAIN]
+        if not left or (len(left) == 1 and left[0] in ALSO_WORDS):
+            continue
+        person = meant(rest, people)
         if person is not None and len(left) <= len(_parts(person.name)):
             return person
     return None

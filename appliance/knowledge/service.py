@@ -22,6 +22,7 @@ from appliance.terms.meaning import Meaning
 
 from . import filling, taking, visiting
 from .answer import Answer, Context, Forget, Form
+from .calendar import DAYS, MONTHS
 from .filling import Filling, Tool
 from .hours import Hours
 from .intents import Intents
@@ -68,6 +69,13 @@ CANCELS = re.compile(
 CANCELLED = 0.2
 """So much liker what cancels something is to what is said by somebody who cancels: to the model, who books says
 almost the same."""
+ASKS_WHO = re.compile(r"\b(?:are you|is (?:this|that|it)|am i (?:talking|speaking))\b", re.IGNORECASE)
+""""Are you a real person?" asks for none."""
+LATER = re.compile(
+    rf"\b(?:tomorrow|nights?|cancel\w*|{'|'.join(DAYS)}|{'|'.join(month for month in MONTHS if month != 'May')})\b",
+    re.IGNORECASE,
+)
+"""Who speaks of another day is not here."""
 FORGETS = re.compile(
     r"\bforget (?:me|about me|my (?:name|number|details|data))\b"
     r"|\b(?:delete|erase|remove) (?:all )?my (?:data|details|name|number|information)\b|\bdo(?:n't| not) remember me\b",
@@ -118,7 +126,7 @@ class Service:
             return None
         if CONNECTS.search(words) and (person := meant(words, self._offers.people)):
             return self.connect(person, context)
-        if HUMAN.search(words) and self._offers.operator is not None:
+        if HUMAN.search(words) and not ASKS_WHO.search(words) and self._offers.operator is not None:
             return self.connect(self._offers.operator, context)
         if (person := only_named(words, self._offers.people)) is not None:
             return self.connect(person, context)
@@ -129,12 +137,9 @@ class Service:
         answer to them."""
         tool, like = self._likest(words, meanings)
         about = ASKS_ABOUT.search(words) is not None
-        if (
-            context.door != PHONE
-            and self._offers.checks_in
-            and like < PLAINLY
-            and self._is_here(words, context, meanings)
-        ):
+        least = PLAINLY if context.door == KIOSK else LIKE_A_TOOL
+        visits = context.door != PHONE and self._offers.checks_in and not about and known < SURE and like < least
+        if visits and self._is_here(words, context, meanings):
             return self._arrived(words, context)
         wants = self._intents.like("person", meanings) >= LIKE_PERSON
         if wants and context.door == PHONE and self._offers.people and like < LIKE_A_TOOL:
@@ -145,11 +150,13 @@ class Service:
             return self._use(self._tools[tool], words, context)
         if known >= PERHAPS:
             return None
-        offered = filling.offer(self._tools[tool], words)
+        offered = filling.offer(self._tools[tool], words, _known(context))
         return Answer(text=offered.say, form=offered.form)
 
     def _is_here(self, words: str, context: Context, meanings: Sequence[Meaning]) -> bool:
         """Is it a visitor who says so?"""
+        if context.door != KIOSK and LATER.search(words):
+            return False
         if ARRIVES.search(words) or self._intents.like("arrived", meanings) >= LIKE_ARRIVED:
             return True
         if context.door != KIOSK:
@@ -213,11 +220,15 @@ class Service:
         return Answer(text=step.say, form=step.form, act=step.arrived)
 
     def _use(self, tool: Tool, words: str, context: Context) -> Answer:
-        known = {kind: value for kind, value in (("phone", context.caller), ("name", context.name)) if value}
-        filled = filling.begin(tool, words, self._now(), known=known, opens=self._opens)
+        filled = filling.begin(tool, words, self._now(), known=_known(context), opens=self._opens)
         return Answer(text=filled.say, form=filled.form, use=filled.use)
 
     def _opens(self, day: date, minute: int) -> bool | None:
         """Is the house open then?"""
         spans = None if self._house is None else self._house.on(day)
         return None if spans is None else any(begin <= minute < end for begin, end in spans)
+
+
+def _known(context: Context) -> dict[str, str]:
+    """Of the caller, by kind."""
+    return {kind: value for kind, value in (("phone", context.caller), ("name", context.name)) if value}

@@ -15,6 +15,7 @@ text     anything                                                    as it was s
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -23,7 +24,7 @@ from difflib import SequenceMatcher
 from appliance.terms.config import AskKind
 
 from .calendar import DAYS, MONTHS, NOON, clock, dates, next_date, next_weekday, weekday
-from .dictation import ONES, TEENS, TENS, person, phone_number, read_out
+from .dictation import ONES, TEENS, TENS, digits, person, phone_number, read_out
 
 Opens = Callable[[date, int], bool | None]
 """Is it open on that day, at that minute of it? None: nobody knows."""
@@ -36,9 +37,12 @@ TENTHS = ("twentieth", "thirtieth")
 ORDINAL = {word: value for value, word in enumerate(ORDINALS, 1)} | {"twentieth": 20, "thirtieth": 30}
 CARDINAL = {word: value for value, word in enumerate((*ONES, *TEENS))}
 CARDINAL |= {word: 10 * value for value, word in enumerate(TENS, 2)}
+ORDINAL_SAID = re.compile(rf"(?<!\ba )(?<!\bone )\b(?:{'|'.join(ORDINAL)})\b", re.IGNORECASE)
+"""But for "just a second"."""
+CARDINAL_SAID = re.compile(rf"\b(?:{'|'.join(CARDINAL)})\b", re.IGNORECASE)
 TENS_AND = re.compile(rf"\b({'|'.join(TENS)})[- ]({'|'.join((*ONES[1:], *ORDINALS[:9]))})\b", re.IGNORECASE)
 HUNDREDS = re.compile(r"\b(\d{1,2}|a) hundred(?: and (\d{1,2}))?\b", re.IGNORECASE)
-THOUSANDS = re.compile(r"\b(\d{1,2}|a) thousand(?:,? (?:and )?(\d{1,3}))?\b", re.IGNORECASE)
+THOUSANDS = re.compile(r"\b(\d{1,3}|a) thousand(?:,? (?:and )?(\d{1,3}))?\b", re.IGNORECASE)
 PLAIN_DAY = "|".join(DAYS)
 RELATIVE = (
     (re.compile(r"\b(?:the )?day after tomorrow\b", re.IGNORECASE), 2),
@@ -54,6 +58,11 @@ WEEKS = re.compile(
 IN_DAYS = re.compile(r"\bin (\d{1,2}) days\b", re.IGNORECASE)
 NEXT_DAY = re.compile(rf"\bnext ({PLAIN_DAY})\b", re.IGNORECASE)
 A_DAY = re.compile(rf"\b({PLAIN_DAY})s?\b", re.IGNORECASE)
+DATE_SAID = re.compile(
+    rf"\b(?:on )?(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{'|'.join(MONTHS)})\b"
+    rf"|\b(?:{'|'.join(MONTHS)}) (?:the )?\d{{1,2}}(?:st|nd|rd|th)?\b",
+    re.IGNORECASE,
+)
 OF_MONTH = re.compile(r"\bthe (\d{1,2})(?:st|nd|rd|th)\b(?! (?:floor|time|one))", re.IGNORECASE)
 ISO = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
 HALF = re.compile(
@@ -81,15 +90,22 @@ EVENING = re.compile(rf"{LATE.pattern}|\b(?:night|afternoon)\b", re.IGNORECASE)
 MORNING = re.compile(r"\bmorning\b|\bbreakfast\b", re.IGNORECASE)
 FIRST_AFTERNOON = 7
 """Of what is said without am or pm, hours below this are in the afternoon, where nobody knows when it is open."""
-TOGETHER = re.compile(r"(?:\d[\s,-]*){7}")
-"""Digits in a row, of which a telephone number has so many at least."""
-EMAIL = re.compile(r"[A-Za-z0-9_%+-]+(?:\.[A-Za-z0-9_%+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
-AT_DOT = re.compile(
-    r"(?P<user>[\w+-]+(?:\s*(?:\bdot\b|\.|\bunderscore\b|\bdash\b|\bhyphen\b|-|_)\s*[\w+-]+)*(?:\s+\d+)*)\s*(?:\bat\b|@)\s*"
-    r"(?P<host>[\w-]+(?:\s*(?:\bdot\b|\.|\bdash\b|\bhyphen\b|-)\s*[\w-]+)*\s*(?:\bdot\b|\.)\s*[A-Za-z]{2,})\b",
+RUN = re.compile(
+    rf"(?:\+|\bplus\b)?(?:[\s,.-]*\b(?:\d+|{'|'.join((*ONES, *TEENS, *TENS))}|oh|o|nought|double|triple|treble"
+    r"|hundred)\b)+",
     re.IGNORECASE,
 )
-MARKS = {"dot": ".", "underscore": "_", "dash": "-", "hyphen": "-"}
+LEAST_UNASKED = 7
+"""Digits in a row: so many a telephone number has at least that nobody asked for."""
+MOST_CHARACTERS = 400
+"""Of what is looked at for an address."""
+EMAIL = re.compile(
+    r"[A-Za-z0-9_%+-]+(?:\.[A-Za-z0-9_%+-]+)*@[A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}(?![A-Za-z0-9-])"
+)
+MARKS = {"dot": ".", "at": "@", "underscore": "_", "dash": "-", "hyphen": "-"}
+"""As they are said. They are put in a plane of their own until an address is found: "at seven" may be none."""
+PRIVATE = {mark: chr(0xE000 + ord(mark)) for mark in MARKS.values()}
+SPOKEN_MARK = re.compile(rf"\s*\b({'|'.join(MARKS)})\b\s*", re.IGNORECASE)
 SINGLES = re.compile(r"\b(?:\d+\b[\s,-]*(?:(?:oh|o)\b[\s,-]*)*){2,}", re.IGNORECASE)
 NUMBER = re.compile(r"\d+")
 HOW_MANY = re.compile(
@@ -98,7 +114,7 @@ HOW_MANY = re.compile(
     re.IGNORECASE,
 )
 """Plainly how many."""
-OF_WHAT = re.compile(r"number|code|reference|\bid\b", re.IGNORECASE)
+OF_WHAT = re.compile(r"number(?!_of)|code|reference|(?:^|_)id(?:$|_)", re.IGNORECASE)
 LEAST_OF_A_CODE = 3
 """Digits of a booking's number that was not asked for."""
 NAMED = re.compile(
@@ -154,12 +170,11 @@ def find(slot: Slot, words: str, around: Around, *, asked: bool) -> Found | None
         case "number":
             return _number(figures(words), asked=asked, code=OF_WHAT.search(slot.name) is not None)
         case "phone":
-            number = phone_number(words) if asked or TOGETHER.search(figures(words)) else ""
-            return Found(value=number, rest="") if number else None
+            return _phone(words, asked=asked)
         case "email":
             return _email(words)
         case "choice":
-            return _choice(slot.choices, words)
+            return _choice(slot.choices, words, asked=asked)
         case "name":
             return _name(words, asked=asked)
     text = " ".join(words.split())
@@ -189,9 +204,11 @@ def said(slot: Slot, value: str, now: datetime) -> str:
 
 def figures(words: str) -> str:
     """Numbers in words as figures: `the twenty-first` is `the 21st`, `half past three` is `half past 3`."""
+    words = unicodedata.normalize("NFKC", words).replace("ı", "i")
     words = re.sub(r"\ba fortnight\b", "2 weeks", TENS_AND.sub(_tens_and, words), flags=re.IGNORECASE)
-    words = re.sub(rf"\b(?:{'|'.join(ORDINAL)})\b", lambda m: _th(ORDINAL[m[0].lower()]), words, flags=re.IGNORECASE)
-    words = re.sub(rf"\b(?:{'|'.join(CARDINAL)})\b", lambda m: str(CARDINAL[m[0].lower()]), words, flags=re.IGNORECASE)
+    words = ORDINAL_SAID.sub(lambda m: _th(ORDINAL[m[0].lower()]), words)
+    words = CARDINAL_SAID.sub(lambda m: str(CARDINAL[m[0].lower()]), words)
+    words = re.sub(r"(?<=\d),(?=\d{3}\b)", "", words)
     words = HUNDREDS.sub(lambda m: str(100 * _count(m[1]) + int(m[2] or 0)), words)
     return THOUSANDS.sub(lambda m: str(1000 * _count(m[1]) + int(m[2] or 0)), words)
 
@@ -216,13 +233,10 @@ def _date(words: str, today: date, *, asked: bool) -> Found | None:
             return _day(date(int(found[1]), int(found[2]), int(found[3])), found)
         except ValueError:
             return None
+    words = re.sub(r"\bmay (?=be\b|have\b|not\b|also\b|i\b|we\b)", "might ", words, flags=re.IGNORECASE)
     if named := dates(words):
         day = next_date(*named[0], today)
-        if day is not None:
-            rest = re.sub(rf"\b(?:on )?(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{'|'.join(MONTHS)})\b"
-                          rf"|\b(?:{'|'.join(MONTHS)}) (?:the )?\d{{1,2}}(?:st|nd|rd|th)?\b", " ", words,
-                          flags=re.IGNORECASE)  # fmt: skip
-            return Found(value=day.isoformat(), rest=rest)
+        return None if day is None else Found(value=day.isoformat(), rest=DATE_SAID.sub(" ", words))
     if found := re.search(rf"\b(?:{PLAIN_DAY}),? {OF_MONTH.pattern}", words, re.IGNORECASE):
         return _of_month(int(found[1]), today, found)
     if found := WEEKS.search(words):
@@ -319,38 +333,54 @@ def _number(words: str, *, asked: bool, code: bool) -> Found | None:
     if found is not None:
         told = found.groupdict().get("many") or found.groupdict().get("of") or found[0]
         value = re.sub(r"\D", "", re.sub(r"\boh?\b", "0", told, flags=re.IGNORECASE))
-        plain = asked or not code or len(value) >= LEAST_OF_A_CODE
+        plain = value.isascii() and (asked or not code or len(value) >= LEAST_OF_A_CODE)
         return Found(value=value, rest=_without(found)) if plain else None
     if asked and re.search(r"\b(?:just me|only me|myself|alone|me alone|a couple of us)\b", words, re.IGNORECASE):
         return Found(value="2" if "couple" in words.lower() else "1", rest="")
     return None
 
 
+def _phone(words: str, *, asked: bool) -> Found | None:
+    """The longest row of digits; where it is asked for, all of them may be meant."""
+    runs = [(len(digits(found[0])), found) for found in RUN.finditer(words)]
+    _, longest = max(runs, key=lambda run: run[0], default=(0, None))
+    number = phone_number(longest[0]) if longest is not None else ""
+    if longest is not None and len(number.lstrip("+")) >= LEAST_UNASKED:
+        return Found(value=number, rest=_without(longest))
+    number = phone_number(words) if asked else ""
+    return Found(value=number, rest="") if number else None
+
+
 def _email(words: str) -> Found | None:
-    if found := EMAIL.search(words):
-        return Found(value=found[0].rstrip(".").lower(), rest=_without(found))
-    if found := AT_DOT.search(words):
-        return Found(value=f"{_written(found['user'])}@{_written(found['host'])}", rest=_without(found))
-    return None
+    marked = SPOKEN_MARK.sub(lambda m: PRIVATE[MARKS[m[1].lower()]], words[:MOST_CHARACTERS])
+    plain = marked
+    for mark, private in PRIVATE.items():
+        plain = plain.replace(private, mark)
+    plain = re.sub(r"(?<=\w) +(?=\d+@)", "", plain)
+    found = EMAIL.search(plain)
+    if found is None:
+        return None
+    rest = _without(found)
+    for mark, word in (("@", " at "),):
+        rest = rest.replace(mark, word)
+    return Found(value=found[0].lower(), rest=rest)
 
 
-def _written(spoken: str) -> str:
-    """`anna dot miller` as it is written."""
-    parts = re.findall(r"[\w+]+|[.-]", spoken.lower())
-    return "".join(MARKS.get(part, part) for part in parts)
-
-
-def _choice(choices: tuple[str, ...], words: str) -> Found | None:
-    """The one most of whose words were said, or something very like them."""
+def _choice(choices: tuple[str, ...], words: str, *, asked: bool) -> Found | None:
+    """The one whose own words were said, or something very like them; none where two are as likely."""
     heard = _plain(words)
-    best, score = "", 0.0
-    for choice in choices:
-        wanted = _plain(choice)
-        like = [max((SequenceMatcher(None, want, word).ratio() for word in heard), default=0.0) for want in wanted]
-        share = sum(one for one in like if one >= LIKE) / len(wanted) if wanted else 0.0
-        if share > score:
-            best, score = choice, share
-    return Found(value=best, rest=words) if score >= 0.5 else None
+    each = [set(_plain(choice)) for choice in choices]
+    shared = set[str]() if len(each) < 2 else set.intersection(*each)
+    scores: list[tuple[float, str]] = []
+    for choice, wanted in zip(choices, each, strict=True):
+        own = (wanted - shared) or wanted
+        like = [max((SequenceMatcher(None, one, word).ratio() for word in heard), default=0.0) for one in own]
+        scores.append((sum(one >= LIKE for one in like) / max(1, len(own)), choice))
+    best, *others = sorted(scores, reverse=True)
+    least = 0.5 if asked else 1.0
+    if best[0] < least or any(score == best[0] for score, _ in others):
+        return None
+    return Found(value=best[1], rest=words)
 
 
 def _plain(words: str) -> list[str]:

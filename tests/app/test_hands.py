@@ -225,5 +225,5 @@ def test_every_mistake_of_the_owner_is_named() -> None:
     with pytest.raises(ConfigError) as error:
         offers(Config(actions=actions))
     told = "\n".join(error.value.problems)
-    for part in ("a name is letters", "must begin with https", "asked for twice", "without choices", "two of", "Bob"):
+    for part in ("a name is letters", "begins with https", "asked for twice", "without choices", "two of", "Bob"):
         assert part in told

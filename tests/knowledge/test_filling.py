@@ -71,6 +71,8 @@ def test_an_answer_may_tell_more_than_was_asked() -> None:
         ("No, half past four, not half past three.", {"time": "16:30"}),
         ("Sorry, I meant Thursday the 19th", {"date": "2026-03-19"}),
         ("Yes, but at five.", {"time": "17:00"}),
+        ("Okay, make it eight o'clock in the morning.", {"time": "08:00"}),
+        ("No, not at three but at four.", {"time": "16:00"}),
     ],
 )
 def test_what_is_wrong_is_put_right_and_read_back_again(words: str, values: dict[str, str]) -> None:
@@ -104,9 +106,48 @@ def test_who_is_not_understood_three_times_is_let_go_and_never_mind_is_heard() -
 
 
 def test_what_is_perhaps_wanted_is_offered_and_may_be_passed_over() -> None:
-    offered = form(offer(BOOK, "My tooth hurts, I could come on Thursday"))
+    offered = form(offer(BOOK, "My tooth hurts, I could come on Thursday", {}))
     assert form(go_on(offered, "Yes, please.", NOW)).values == {"date": "2026-03-12"}
     refused = go_on(offered, "No.", NOW)
     assert refused is not None
     assert refused.form is None
     assert go_on(offered, "What does it cost to have it looked at?", NOW) is None
+
+
+STAY = Tool(
+    name="stay",
+    when=("I need a room.",),
+    ask=(
+        Slot(name="arrival", kind="date"),
+        Slot(name="departure", kind="date"),
+        Slot(name="parking", kind="choice", choices=("Yes", "No")),
+    ),
+)
+
+
+def test_of_two_of_a_kind_the_one_that_is_named_is_put_right() -> None:
+    values = {"arrival": "2026-04-03", "departure": "2026-04-07", "parking": "Yes"}
+    form = Filling(tool=STAY, values=values, wanted=CHECK)
+    after = go_on(form, "No, the departure is the 8th of April.", NOW)
+    assert after is not None
+    assert after.form is not None
+    assert after.form.values == {**values, "departure": "2026-04-08"}
+
+
+def test_a_no_is_no_choice() -> None:
+    values = {"arrival": "2026-04-03", "departure": "2026-04-07", "parking": "Yes"}
+    after = go_on(Filling(tool=STAY, values=values, wanted=CHECK), "No.", NOW)
+    assert after is not None
+    assert after.form is not None
+    assert (after.form.wanted, after.form.values) == (WHICH, values)
+
+
+def test_who_cannot_say_what_is_wrong_is_not_asked_for_ever() -> None:
+    steps = held(BOOK, "On Thursday at four, this is Ann Bell.", "No.", "No.", "No.", "No.")
+    assert steps[-1].form is None
+    assert steps[-1].use is None
+
+
+def test_what_is_said_with_a_yes_to_an_offer_counts() -> None:
+    accepted = go_on(form(offer(BOOK, "My tooth hurts", {"name": "Ann"})), "Yes please, tomorrow at five", NOW)
+    assert form(accepted).values == {"date": "2026-03-11", "time": "17:00", "name": "Ann"}

@@ -36,6 +36,8 @@ def test_no_more_is_told_than_can_be_kept_in_mind() -> None:
         ("Is doctor Nader here.", "Is doctor Nadir here?", "Is doctor Nadir here."),
         ("Where is doctor nader's room?", "Where is doctor Nadir's room?", "Where is doctor Nadir's room?"),
         ("", "Riverside Dental", ""),
+        ("I can't come at zorp.", "I can come at Shah.", "I can't come at Shah."),
+        ("yes zorblat please", "yes … please", "yes zorblat please"),
         ("Are you the hygienest's?", "Are you the hygienists?", "Are you the hygienists?"),
         ("You", "B-B-B-B", "You"),
         ("Press two.", "Press two. Press two.", "Press two."),

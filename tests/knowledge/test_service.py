@@ -117,6 +117,32 @@ def test_a_name_is_found_though_it_was_heard_wrongly(words: str, person: Person 
     assert meant(words, PEOPLE) == person
 
 
+def test_who_only_says_a_name_in_passing_is_not_put_through() -> None:
+    people = (Person(name="Will Smith"), Person(name="Anna Patel"), Person(name="Anna Bell"))
+    assert only_named("Yes, I will, thank you.", people) is None
+    assert only_named("Will, please.", people) is None
+    assert only_named("Thank you, Anna.", people) is None
+    assert meant("Is Anna there?", people) is None, "it may be two of them"
+
+
+async def test_who_asks_whether_it_is_a_person_gets_none() -> None:
+    answer = await found("Are you a real person or a robot?", PHONE)
+    assert answer is None or answer.act is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "What time can I check in?",
+        "I have an appointment for Monday that I need to cancel.",
+        "We are here for three nights in June",
+    ],
+)
+async def test_who_is_not_here_is_no_visitor(words: str) -> None:
+    answer = await found(words, Context(door="webrtc"))
+    assert answer is None or not isinstance(answer.form, Visiting)
+
+
 def test_a_name_alone_asks_for_its_owner() -> None:
     assert only_named("Good morning. Accounts, please.", PEOPLE) == ACCOUNTS
     assert only_named("Are the accounts published?", PEOPLE) is None

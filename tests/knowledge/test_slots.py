@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from appliance.knowledge.slots import Around, Slot, figures, find, said
 from appliance.terms.config import AskKind
@@ -165,3 +168,57 @@ def test_figures(words: str, written: str) -> None:
 )
 def test_what_was_understood_is_read_back(kind: AskKind, kept: str, spoken: str) -> None:
     assert said(Slot(name="it", kind=kind), kept, TUESDAY) == spoken
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "asked", "kept"),
+    [
+        ("email", "Book a haircut tomorrow at 5. My name is Anna Miller.", False, None),
+        ("phone", "A table tomorrow at 7 for 4 people, my number is 07799 123456", False, "07799123456"),
+        ("phone", "two of us at seven on the third", False, None),
+        ("number", "1,200", True, "1200"),
+        ("number", "a hundred thousand", True, "100000"),
+        ("number", "just a second", True, None),
+        ("number", "٣", True, None),
+        ("date", "two may be enough", True, None),
+        ("date", "the 31st of February", True, None),
+        ("time", "25 o'clock", True, None),
+    ],
+)
+def test_what_only_looks_like_it(kind: AskKind, words: str, asked: bool, kept: str | None) -> None:
+    assert value(kind, words, asked=asked) == kept
+
+
+def test_what_else_is_said_beside_a_phone_number_is_not_lost() -> None:
+    found = find(Slot(name="phone", kind="phone"), "Tomorrow at 7, on 07799 123456", AROUND, asked=False)
+    assert found is not None
+    assert "Tomorrow at 7" in found.rest
+
+
+def test_a_choice_that_nobody_made_is_not_taken() -> None:
+    tables = Slot(name="where", kind="choice", choices=("Table inside", "Table outside"))
+    assert find(tables, "I'd like to book a table", AROUND, asked=False) is None
+    assert find(tables, "a table", AROUND, asked=True) is None
+    inside = find(tables, "the one inside", AROUND, asked=True)
+    assert inside is not None
+    assert inside.value == "Table inside"
+
+
+@given(
+    kind=st.sampled_from(("text", "name", "phone", "email", "number", "date", "time", "choice")),
+    words=st.text(max_size=200) | st.from_regex(r"([a-zı ſ0-9.,@-]+ ?){0,30}", fullmatch=True),
+    asked=st.booleans(),
+)
+def test_whatever_is_said_is_looked_at(kind: AskKind, words: str, asked: bool) -> None:
+    slot = Slot(name="booking_number", kind=kind, choices=("yes", "no", "maybe so"))
+    found = find(slot, words, AROUND, asked=asked)
+    if found is not None:
+        said(slot, found.value, TUESDAY)
+
+
+@pytest.mark.parametrize("words", ["a-" * 500, "a dot " * 300, "at dot " * 300, "1 " * 900, ". " * 1000, "@" * 1000])
+def test_nothing_takes_long(words: str) -> None:
+    before = time.process_time()
+    for kind in ("text", "name", "phone", "email", "number", "date", "time", "choice"):
+        value(kind, words, asked=False)
+    assert time.process_time() - before < 1.0
