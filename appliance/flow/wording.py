@@ -41,10 +41,11 @@ DICTATED = re.compile(
 )
 MURMUR = re.compile(
     r"^(?:\W*(?:m+|mm+-?hm+|h+m+|hu+h|uh|um|uh-?huh|m-?hm+|mhm|ah|aha|oh|okay|ok|'?kay|right|alright|all right|yeah|yep"
-    r"|yes|sure|good|great|fine|cool|nice|perfect|wow|really|i see|got it|of course|exactly|true|you))+\W*$",
+    r"|yes|sure|good|great|fine|cool|nice|perfect|wow|really|i see|got it|of course|exactly|true|please"
+    r"|thanks|thank you|thank you (?:so|very) much|cheers|you))+\W*$",
     re.IGNORECASE,
 )
-""""you" is what Whisper makes of a noise."""
+""""you" is what Whisper makes of a noise. Who adds "please" or "thanks" over an answer wants to hear the rest of it."""
 WAIT = re.compile(
     r"^(?:\W*(?:okay|ok|oh|um|uh|sorry|please|can you|could you|just|hold on|hang on|wait|one|a|moment|second|minute"
     r"|sec|give me|for|let me (?:check|think|see|look)|bear with me|a bit))+\W*$",
