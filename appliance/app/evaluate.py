@@ -12,6 +12,7 @@ from typing import Any
 
 from appliance.bench import dialogues
 from appliance.bench.business import KINDS, Business, Question
+from appliance.bench.words import word_errors
 from appliance.dsp import soundfile
 from appliance.engines.contracts import Recogniser
 from appliance.flow.agent import Agent, Memory
@@ -119,12 +120,15 @@ def _row(call: dialogues.Call, outcome: dialogues.Outcome, house: dialogues.Hous
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """By kind: how many were asked, and the share of right replies; of all, the share of inventions."""
+    """By kind: how many were asked, and the share of right replies; of all, the share of words misheard, and of
+    inventions."""
     found: dict[str, Any] = {}
     for kind in KINDS:
         of_kind = [row for row in rows if row["kind"] == kind]
         if of_kind:
             found[kind] = {"asked": len(of_kind), "right": _share(of_kind, "right")}
+    errors = [word_errors(row["ask"], row["heard"]) for row in rows]
+    found["wer"] = round(sum(wrong for wrong, _ in errors) / max(1, sum(total for _, total in errors)), 4)
     unknown = [row for row in rows if row["kind"] == "unknown"]
     return {**found, "invented": _share(unknown, "invented") if unknown else None}
 

@@ -76,13 +76,15 @@ def test_one_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_the_summary_is_by_kind() -> None:
+    asked = {"ask": "Are dogs welcome?", "heard": "Are frogs welcome?"}
     rows = [
-        {"kind": "fact", "right": True, "invented": False},
-        {"kind": "fact", "right": False, "invented": False},
-        {"kind": "unknown", "right": False, "invented": True},
+        {"kind": "fact", "right": True, "invented": False, **asked},
+        {"kind": "fact", "right": False, "invented": False, **asked},
+        {"kind": "unknown", "right": False, "invented": True, **asked},
     ]
     assert summary(rows) == {
         "fact": {"asked": 2, "right": 0.5},
         "unknown": {"asked": 1, "right": 0.0},
+        "wer": 0.3333,
         "invented": 1.0,
     }
