@@ -138,8 +138,8 @@ class Service:
         tool, like = self._likest(words, meanings)
         about = ASKS_ABOUT.search(words) is not None
         least = PLAINLY if context.door == KIOSK else LIKE_A_TOOL
-        visits = context.door != PHONE and self._offers.checks_in and not about and known < SURE and like < least
-        if visits and self._is_here(words, context, meanings):
+        visits = context.door != PHONE and self._offers.checks_in and known < SURE and like < least
+        if visits and not about and not words.rstrip().endswith("?") and self._is_here(words, context, meanings):
             return self._arrived(words, context)
         wants = self._intents.like("person", meanings) >= LIKE_PERSON
         if wants and context.door == PHONE and self._offers.people and like < LIKE_A_TOOL:

@@ -136,6 +136,7 @@ async def test_who_asks_whether_it_is_a_person_gets_none() -> None:
         "What time can I check in?",
         "I have an appointment for Monday that I need to cancel.",
         "We are here for three nights in June",
+        "I have a meeting at ten in the big room, where is it?",
     ],
 )
 async def test_who_is_not_here_is_no_visitor(words: str) -> None:
