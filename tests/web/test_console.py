@@ -75,7 +75,7 @@ async def test_the_same_on_the_command_line(device: Device, utterances: dict[str
     shown = frontdesk(device, "calls", "show", call, "--json")
     (turn,) = json.loads(shown.stdout.splitlines()[-1])["turn_events"]
     assert "blue seagull" in turn["reply"].lower()
-    assert "heard:  What is the Wi-Fi password?" in shown.stdout
+    assert "heard:  What is the Wifi password?" in shown.stdout, "as the owner spells it"
     unknown = frontdesk(device, "calls", "show", "no/such call")
     assert (unknown.returncode, "There is no such call" in unknown.stderr) == (1, True)
 
