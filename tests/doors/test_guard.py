@@ -95,7 +95,7 @@ async def test_foreign_and_unreadable_payloads_are_dropped_and_counted(call: Cal
     await call.sends(call.sealed(20_000, b"x" * 40, payload_type=0))
     await call.sends(call.sealed(20_001, b"\xff" * 1300))
     await call.sends(call.sealed(20_002, b""))
-    await call.sends(call.sealed(52_000, b"\xff" * 1300))  # the caller's own numbers begin by chance: one of both is far
+    await call.sends(call.sealed(52_000, b"\xff" * 1300))  # the caller's own begin anywhere: one of both is far
     await call.still_heard()
     assert call.taps[0].foreign == 1
     assert call.ears[0].counts.restarts >= 1
