@@ -373,10 +373,10 @@ def _meanings(state: Path) -> Meanings | None:
 
 def _callers(config: Config, state: Path, clock: Clock) -> Callers | None:
     """None: nobody is remembered, or can be."""
-    if not config.agent.remember_days:
+    if not config.messages.remember_days:
         return None
     try:
-        return Callers(state, config.agent.remember_days, clock)
+        return Callers(state, config.messages.remember_days, clock)
     except DeviceError as error:
         log.error("callers are not remembered: %s", error)
         return None

@@ -96,7 +96,7 @@ def offers(config: Config) -> Offers:
         tools=[tool_of(tool) for tool in actions.tools],
         takes_messages=config.messages.take,
         checks_in=actions.check_in and config.messages.take,
-        remembers=config.agent.remember_days > 0,
+        remembers=config.messages.remember_days > 0,
     )
 
 

@@ -22,8 +22,6 @@ class Transcript:
 
     text: str
     audio_s: float
-    language: str = ""
-    """Whisper's code of it; empty where nobody knows."""
     again: str = ""
     """What was heard with the terms in mind, where the first hearing was in doubt."""
 

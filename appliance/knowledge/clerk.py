@@ -27,12 +27,9 @@ from .answer import Answer, Context
 from .hours import Hours
 from .index import Index
 from .intents import Intents, Meant
-from .matching import Match, content
+from .matching import PERHAPS, SURE, Match, content
 from .service import Offers, Service
 
-SURE = 0.6
-PERHAPS = 0.15
-"""Chances that a passage answers: from the first on it is said as the answer, from the second on with a doubt."""
 BESIDE = 0.04
 """A second passage that scores so little less than the first is said as well."""
 NOTES = 5

@@ -176,7 +176,7 @@ def _around(form: Filling, now: datetime, opens: Opens | None) -> Around:
 
 def _checked(form: Filling, words: str, now: datetime, opens: Opens | None) -> Filled:
     told, around = NEGATED.sub(" ", words), _around(form, now, opens)
-    named = [slot for slot in form.tool.ask if re.search(rf"\b{re.escape(_spoken(slot))}\b", words, re.IGNORECASE)]
+    named = [slot for slot in form.tool.ask if re.search(rf"\b{re.escape(slot.title)}\b", words, re.IGNORECASE)]
     if named:
         found = find(named[0], re.sub(r"^.*?\bis\b", "", told), around, asked=True)
         if found is not None and named[0].kind in (*PLAIN, "choice"):
@@ -212,10 +212,6 @@ def _asked_anew(form: Filling, slot: Slot, now: datetime) -> Filled:
     return _next(replace(form, values={name: value for name, value in form.values.items() if name != slot.name}), now)
 
 
-def _spoken(slot: Slot) -> str:
-    return slot.name.replace("_", " ")
-
-
 def _next(form: Filling, now: datetime) -> Filled:
     """Ask for the first thing that is missing; where nothing is, read back, or do it."""
     missing = next((slot.name for slot in form.tool.ask if slot.name not in form.values), None)
@@ -235,5 +231,5 @@ def _again(form: Filling, now: datetime) -> Filled:
 
 
 def _listed(tool: Tool) -> str:
-    names = [f"the {slot.name.replace('_', ' ')}" for slot in tool.ask]
+    names = [f"the {slot.title}" for slot in tool.ask]
     return ", ".join(names[:-1]) + f" or {names[-1]}" if len(names) > 1 else names[0]

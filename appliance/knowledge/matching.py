@@ -65,6 +65,9 @@ ASKED_FOR = [
 ]
 WEIGHTS = (2.997, 2.739, -0.592, 3.267, -1.933, -0.718, -0.631)
 BIAS = -2.303
+SURE = 0.6
+PERHAPS = 0.15
+"""Chances that a passage answers: from the first on it is said as the answer, from the second on with a doubt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

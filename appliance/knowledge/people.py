@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from .dictation import person as name_in
+from .slots import NOT_A_NAME
 
 TITLES = frozenset(("dr", "doctor", "mr", "mrs", "ms", "miss", "prof", "professor", "mister"))
 PLAIN = frozenset(("the", "a", "an", "of", "and", "our", "your", "in", "department", "office", "desk", "team"))
@@ -47,7 +48,6 @@ ARRIVES = re.compile(
     r"|\bhere for\b|\b(?:i've|i have|we've|we have|got) (?:an? )?(?:\w+ )?(?:appointment|meeting|interview)\b.*"
     r"\b(?:with|at|now|today|for)\b|\b(?:i've|i have|i|we've|we) (?:just )?(?:arrived|turned up|got here)\b"
     r"|\b(?:expecting|waiting for) (?:me|us)\b|\b(?:supposed|meant) to (?:see|meet)\b"
-    r"|\b(?:tell|let) .+ (?:know )?(?:that )?(?:i'm|i am|we're|we are) (?:here|in the lobby|downstairs|at reception)\b"
     r"|\b(?:i've|we've|i have|we have) (?:come|brought|got \w+ here)\b|\bhere with\b"
     r"|\b(?:told|asked) (?:me|us) to (?:come|pop|drop|stop|turn up)\b|\bcheck(?:ing)? in\b"
     r"|\bshow (?:me|us) a?round\b",
@@ -75,7 +75,6 @@ IS_EXPECTING = re.compile(
     r"\b(?P<host>(?:(?:Dr|Mr|Mrs|Ms|Miss|Doctor|Professor)\.? )?[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?) (?:is|should be|'s) "
     r"(?:expecting|waiting)"
 )
-NOT_NAMES = re.compile(r"^(?:I|The|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|Yes|No|Hi|Hello)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +131,7 @@ def host(words: str, people: Sequence[Person]) -> str:
     if found is not None:
         return found.name
     named = IS_EXPECTING.search(words) or HOST.search(words)
-    return named["host"] if named is not None and not NOT_NAMES.match(named["host"]) else ""
+    return named["host"] if named is not None and not NOT_A_NAME.match(named["host"]) else ""
 
 
 def host_answered(words: str, people: Sequence[Person]) -> str:

@@ -26,7 +26,8 @@ from .calendar import DAYS, MONTHS
 from .filling import Filling, Tool
 from .hours import Hours
 from .intents import Intents
-from .people import ARRIVES, CONNECTS, FOR_SOMEBODY, HUMAN, IS_HERE, MY_APPOINTMENT, Connect, Person, meant, only_named
+from .matching import PERHAPS, SURE
+from .people import ARRIVES, CONNECTS, HUMAN, IS_HERE, MY_APPOINTMENT, Connect, Person, meant, only_named
 from .taking import Taking, asked_for, offered
 from .visiting import Visiting
 
@@ -44,8 +45,6 @@ LIKE_ARRIVED = 0.5
 LIKE_PERSON = 0.55
 PLAINLY = 0.9
 """Likenesses, of the nearest part of what was said to the nearest example (the cosine of what they mean)."""
-SURE, PERHAPS = 0.6, 0.15
-"""Chances that the owner has written the answer: with the first it is said rather than anything done."""
 ASKS_ABOUT = re.compile(
     r"(?:^|[,.;?!]|\b(?:um|uh|so|and|but|or|well|hello|hi|hey|okay|sorry|excuse me|good \w+))\W*"
     r"(?:how (?!about)|what(?!'s happening)|why|who|which"
@@ -154,7 +153,7 @@ class Service:
         return Answer(text=offered.say, form=offered.form)
 
     def _is_here(self, words: str, context: Context, meanings: Sequence[Meaning]) -> bool:
-        """Is it a visitor who says so?"""
+        """Is it a visitor who says so? They ask nothing."""
         if context.door != KIOSK and LATER.search(words):
             return False
         if ARRIVES.search(words) or self._intents.like("arrived", meanings) >= LIKE_ARRIVED:
@@ -163,8 +162,7 @@ class Service:
             return False
         if MY_APPOINTMENT.search(words):
             return True
-        asks = words.rstrip().endswith("?") or ASKS_ABOUT.search(words) or CONNECTS.search(words)
-        return meant(words, self._offers.people) is not None and (not asks or FOR_SOMEBODY.search(words) is not None)
+        return meant(words, self._offers.people) is not None and not CONNECTS.search(words)
 
     def _likest(self, words: str, meanings: Sequence[Meaning]) -> tuple[str, float]:
         """The tool that is likeliest to be meant, and how like that is."""

@@ -103,8 +103,7 @@ EMAIL = re.compile(
     r"[A-Za-z0-9_%+-]+(?:\.[A-Za-z0-9_%+-]+)*@[A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}(?![A-Za-z0-9-])"
 )
 MARKS = {"dot": ".", "at": "@", "underscore": "_", "dash": "-", "hyphen": "-"}
-"""As they are said. They are put in a plane of their own until an address is found: "at seven" may be none."""
-PRIVATE = {mark: chr(0xE000 + ord(mark)) for mark in MARKS.values()}
+"""As they are said."""
 SPOKEN_MARK = re.compile(rf"\s*\b({'|'.join(MARKS)})\b\s*", re.IGNORECASE)
 SINGLES = re.compile(r"\b(?:\d+\b[\s,-]*(?:(?:oh|o)\b[\s,-]*)*){2,}", re.IGNORECASE)
 NUMBER = re.compile(r"\d+")
@@ -121,7 +120,7 @@ NAMED = re.compile(
     r"\b(?i:my name is|my name's|this is|i'm|i am|it's|under the name(?: of)?|in the name of|name of|under)\s+"
     r"(?P<name>(?:(?:Dr|Mr|Mrs|Ms|Miss)\.? )?[A-Z][\w'’-]+(?: [A-Z][\w'’-]+){0,2})"
 )
-NOT_A_NAME = re.compile(r"^(?:" + "|".join((*DAYS, *MONTHS)) + r"|I|OK|Okay|Hi|Hello)\b")
+NOT_A_NAME = re.compile(r"^(?:" + "|".join((*DAYS, *MONTHS)) + r"|I|The|Yes|No|OK|Okay|Hi|Hello)\b")
 LIKE = 0.8
 
 
@@ -136,8 +135,12 @@ class Slot:
     choices: tuple[str, ...] = ()
 
     @property
+    def title(self) -> str:
+        return self.name.replace("_", " ")
+
+    @property
     def question(self) -> str:
-        return self.say or f"What is the {self.name.replace('_', ' ')}, please?"
+        return self.say or f"What is the {self.title}, please?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,8 +200,7 @@ def said(slot: Slot, value: str, now: datetime) -> str:
         case "email":
             return value.replace("@", " at ").replace(".", " dot ")
         case "number":
-            name = slot.name.replace("_", " ")
-            return f"{name} {' '.join(value)}" if len(value) > 3 else f"{name} {value}"
+            return f"{slot.title} {' '.join(value)}" if len(value) > 3 else f"{slot.title} {value}"
     return value
 
 
@@ -352,18 +354,11 @@ def _phone(words: str, *, asked: bool) -> Found | None:
 
 
 def _email(words: str) -> Found | None:
-    marked = SPOKEN_MARK.sub(lambda m: PRIVATE[MARKS[m[1].lower()]], words[:MOST_CHARACTERS])
-    plain = marked
-    for mark, private in PRIVATE.items():
-        plain = plain.replace(private, mark)
-    plain = re.sub(r"(?<=\w) +(?=\d+@)", "", plain)
-    found = EMAIL.search(plain)
+    written = SPOKEN_MARK.sub(lambda m: MARKS[m[1].lower()], words[:MOST_CHARACTERS])
+    found = EMAIL.search(re.sub(r"(?<=\w) +(?=\d+@)", "", written))
     if found is None:
         return None
-    rest = _without(found)
-    for mark, word in (("@", " at "),):
-        rest = rest.replace(mark, word)
-    return Found(value=found[0].lower(), rest=rest)
+    return Found(value=found[0].lower(), rest=_without(found).replace("@", " at "))
 
 
 def _choice(choices: tuple[str, ...], words: str, *, asked: bool) -> Found | None:

@@ -82,8 +82,6 @@ class AgentConfig:
     """What is known is said in the owner's own sentences, or the language model finds words for it."""
     instant: bool = True
     """How those sentences begin is rendered beforehand, while nobody needs the voice."""
-    remember_days: Annotated[int, Ge(0), Le(3650)] = 0
-    """Callers who left their name are known by it when they call again from the same number, for so long; 0: never."""
     greeting: str = "Hello, this is {business}. How can I help you?"
 
 
@@ -93,6 +91,8 @@ class MessagesConfig:
 
     take: bool = True
     """Offer to take a message where the answer is not known, and take one where a caller wants that."""
+    remember_days: Annotated[int, Ge(0), Le(3650)] = 0
+    """Callers who left their name are known by it when they call again from the same number, for so long; 0: never."""
     webhook: str = ""
     """Each message is sent there as JSON (POST), until it is accepted; empty: nowhere."""
     webhook_token: str = field(default="", repr=False)

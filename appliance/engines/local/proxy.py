@@ -38,7 +38,7 @@ class LocalRecogniser:
         request = self._worker.stream("transcribe", arguments, _bytes(pcm), deadline_s=STT_DEADLINE_S)
         async with aclosing(request) as parts:
             async for part in parts:
-                heard = {key: str(part.meta[key]) for key in ("text", "language", "again")}
+                heard = {key: str(part.meta[key]) for key in ("text", "again")}
         return Transcript(**{"text": "", **heard}, audio_s=len(pcm) / CAPTURE_RATE)
 
 

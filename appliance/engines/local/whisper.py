@@ -142,12 +142,12 @@ class Whisper:
         tokens, text = _text(result, tokenizer)
         encoded = text.encode()
         repeats = len(encoded) / max(1, len(zlib.compress(encoded))) > MAX_COMPRESSION
+        sure = not (repeats or result.scores[0] < MIN_LOGPROB or len(tokens) >= limit - 1)
         again = ""
-        if terms and result.scores[0] < DOUBTFUL_LOGPROB:
+        if terms and (sure or frames == FULL_FRAMES) and result.scores[0] < DOUBTFUL_LOGPROB:
             before = self._whisper.hf_tokenizer.token_to_id(START_OF_PREVIOUS)
             told = [before, *tokenizer.encode(f" {terms}.")[:MOST_TERMS]]
             _, again = _text(self._generate(sound, [*told, *prompt], limit), tokenizer)
-        sure = not (repeats or result.scores[0] < MIN_LOGPROB or len(tokens) >= limit - 1)
         return Heard(text=text, language=language, again=again, sure=sure)
 
     def _generate(self, sound: ctranslate2.StorageView, prompt: list[int], limit: int) -> Any:
