@@ -84,6 +84,13 @@ AT = re.compile(
 BARE = re.compile(r"^\W*(?:(?:at|around|about|maybe|say|um|uh|yes|okay|make it|let's say|well)\W+)*"
                   r"(?P<hour>1?\d|2[0-3])(?: (?P<minute>[0-5]\d))?\W*(?:please|then|would be \w+|is \w+|if \w.*)?\W*$",
                   re.IGNORECASE)  # fmt: skip
+HEARD_FOR = (
+    (re.compile(r"\bpass(?= \d)", re.IGNORECASE), "past"),
+    (re.compile(r"\b(?:order|corner|water)(?= (?:past|to) \d)", re.IGNORECASE), "quarter"),
+    (re.compile(r"\bthen(?= (?:past|to) \d)", re.IGNORECASE), "10"),
+    (re.compile(r"^\W*(1?\d)([0-5]\d)(?!\d)"), r"\1:\2"),
+)
+"""What the recogniser makes of times: "half pass 3", "order to 9", "then past 4", "515"."""
 NOONS = re.compile(r"\b(?:noon|midday|midnight|lunch ?time)\b", re.IGNORECASE)
 LATE = re.compile(r"\b(?:evening|tonight|dinner|supper)\b", re.IGNORECASE)
 EVENING = re.compile(rf"{LATE.pattern}|\b(?:night|afternoon)\b", re.IGNORECASE)
@@ -287,6 +294,9 @@ def _day(day: date, found: re.Match[str]) -> Found:
 
 
 def _time(words: str, around: Around, *, asked: bool) -> Found | None:
+    if asked:
+        for form, meant in HEARD_FOR:
+            words = form.sub(meant, words)
     if found := NOONS.search(words):
         return Found(value="00:00" if found[0].lower() == "midnight" else "12:00", rest=_without(found))
     if found := HALF.search(words):

@@ -1,15 +1,17 @@
-"""A caller leaves a message, by voice: a running device, real models, real WebRTC."""
+"""Callers who want something done, by voice: a running device, real models, real WebRTC, a real webhook."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import numpy as np
 import pytest
+from aiohttp import web
 
 from appliance.bench.caller import Caller
 from appliance.bench.device import running
@@ -78,3 +80,63 @@ async def test_a_message_is_left_read_back_and_kept_and_after_a_goodbye_the_line
     assert replies[-1] == "Thank you for calling. Goodbye."
     assert "heating" in kept["text"].lower()
     assert (kept["to"], kept["name"], kept["number"]) == ("the manager", "Peter Miller", "5551234")
+
+
+@asynccontextmanager
+async def diary(asked: list[dict[str, Any]]) -> AsyncIterator[str]:
+    """The owner's own program, which takes its time."""
+
+    async def book(request: web.Request) -> web.Response:
+        asked.append(await request.json())
+        await asyncio.sleep(1.2)
+        return web.json_response({"say": "You are booked. See you then."})
+
+    app = web.Application()
+    app.router.add_post("/book", book)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/book"
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_visit_is_booked_by_the_owners_tool_and_a_visitor_is_announced(tmp_path: Path, say: Say) -> None:
+    asked: list[dict[str, Any]] = []
+    async with diary(asked) as url:
+        ask = '[{name = "date", kind = "date", say = "For which day?"}, {name = "time", kind = "time", say = "When?"}]'
+        tool = f'{{name = "book_visit", url = "{url}", when = ["I would like to book a visit."], ask = {ask}}}'
+        environ = {
+            "XDG_STATE_HOME": str(tmp_path),
+            "FRONTDESK_LLM__REQUANTISE": "off",
+            "FRONTDESK_ACTIONS__TOOLS": f"[{tool}]",
+            "FRONTDESK_ACTIONS__PEOPLE": '[{name = "Maria Lopez"}]',
+        }
+        async with running(environ) as device:
+            caller = Caller(device.url)
+            await caller.connect()
+            await caller.hear_greeting()
+            replies = []
+            for words in (
+                "I would like to book a visit.",
+                "On the third of April.",
+                "At half past three.",
+                "No, make it four o'clock.",
+                "Yes, that is correct.",
+                "I am here to see Maria Lopez.",
+                "My name is Peter Miller.",
+            ):
+                turn = await caller.ask(say(words))
+                replies.append(turn.turn["reply"])
+            await asyncio.sleep(0.5)
+            (kept,) = await messages(device.url, tmp_path / "frontdesk")
+            await caller.close()
+    assert replies[0] == "For which day?"
+    assert "April" in replies[2]
+    assert replies[4].endswith("You are booked. See you then.")
+    (told,) = asked
+    assert told["arguments"]["date"].endswith("-04-03")
+    assert told["arguments"]["time"] == "16:00"
+    assert told["door"] == "webrtc"
+    assert (kept["kind"], kept["to"], kept["name"]) == ("visitor", "Maria Lopez", "Peter Miller")
