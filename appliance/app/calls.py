@@ -12,6 +12,7 @@ from functools import partial
 from appliance.control.verbs import no_such_call
 from appliance.doors.webrtc import Release
 from appliance.engines.contracts import Engines
+from appliance.engines.local.precedence import for_visitor
 from appliance.flow.agent import Memory
 from appliance.flow.conversation import Conversation
 from appliance.flow.desk import Desk
@@ -43,7 +44,8 @@ class Calls:
         self._name_of = name_of
         self._engines = engines
         self._limit = 0
-        self._draining = False
+        self.draining = False
+        """Nobody is answered any more."""
         self._emit = emit
         self._desks: Mapping[str, Desk] = {}
         self._why_closed = "The device is still warming up. It answers in a few seconds."
@@ -61,9 +63,15 @@ class Calls:
     def open(self, desks: Mapping[str, Desk], limit: int) -> None:
         """From now on calls are answered, at most `limit` at once; those that are held go on as they were. The desk ""
         answers every line that wants none of the others."""
-        if not self._draining:
+        if not self.draining:
             self._desks = desks
         self._limit = limit
+
+    def admit_visitor(self) -> Release:
+        """The kiosk's own place, which no caller takes. Raises NotReady."""
+        if not self._desks:
+            raise NotReady(self._why_closed)
+        return lambda: None
 
     def admit(self) -> Release:
         """Take one of the device's lines. Raises Busy or NotReady."""
@@ -96,6 +104,11 @@ class Calls:
             asyncio.get_running_loop().call_later(TIDY_AFTER_S, gc.collect)
             if line.ended in COMING_BACK:
                 self._remember(line.call, conversation.memory, desk)
+
+    async def answer_visitor(self, line: Line, *, greet: bool) -> None:
+        """As `answer`, before all callers."""
+        with for_visitor():
+            await self.answer(line, greet=greet)
 
     async def speak(self, line: Line, words: str) -> None:
         """Say something to a line that has no conversation. Raises NotReady or EngineError."""
@@ -139,7 +152,7 @@ class Calls:
 
     async def drain(self) -> None:
         """Take no more calls; in those that are held, finish the sentence, say goodbye and hang up."""
-        self._desks, self._why_closed, self._draining = {}, "The device is being switched off.", True
+        self._desks, self._why_closed, self.draining = {}, "The device is being switched off.", True
         leaving = [asyncio.create_task(conversation.leave()) for conversation in self._held.values()]
         try:
             if leaving:

@@ -6,9 +6,7 @@ import asyncio
 import shutil
 import socket
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from appliance.doors.ice import Ice
 from appliance.doors.sip.options import listens
@@ -24,21 +22,12 @@ from .cloud import probe as probe_provider
 from .cloud import providers
 from .desk import role
 from .engines import MEANING_MODEL, TURN_MODEL, models_dir, weights
+from .finding import Line
 from .phone import check_phone
+from .sound_check import check_sound
 from .telemetry import device
 
 FREE_MB = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    what: str
-    good: bool
-    found: str
-    mend: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def check(path: Path | None, environ: Mapping[str, str], *, cloud: bool = False) -> list[Line]:
@@ -52,7 +41,14 @@ def check(path: Path | None, environ: Mapping[str, str], *, cloud: bool = False)
     wanted = (config.stt.model, config.llm.model, config.tts.voice, TURN_MODEL, MEANING_MODEL)
     lines += [_model(config, name, pattern) for name, pattern in zip(wanted, patterns, strict=True)]
     lines += [*_knowledge(config), _port(config), _disk(config), _pages()]
-    return [*lines, *_ice(config), *_phone(config), *_broker(config), *_cloud(config, asked=cloud)]
+    return [
+        *lines,
+        *check_sound(config.kiosk),
+        *_ice(config),
+        *_phone(config),
+        *_broker(config),
+        *_cloud(config, asked=cloud),
+    ]
 
 
 def _model(config: Config, name: str, pattern: str) -> Line:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from appliance.control.kiosk import Kiosk, somebody
 from appliance.control.verbs import Verbs
 from appliance.telemetry.commands import Handler, text
 from appliance.terms.errors import BadInput
@@ -22,6 +23,7 @@ def handlers(
     mute_all: Callable[[bool], None],
     drain: Callable[[], Awaitable[None]],
     canary: Callable[[], Awaitable[Mapping[str, Any]]],
+    kiosk: Callable[[], Kiosk],
 ) -> dict[str, Handler]:
     """By name."""
 
@@ -69,7 +71,17 @@ def handlers(
         logging.getLogger("appliance").setLevel(LEVELS[level])
         return None
 
+    async def tap(arguments: Mapping[str, Any]) -> Answer:
+        kiosk().tap()
+        return None
+
+    async def presence(arguments: Mapping[str, Any]) -> Answer:
+        kiosk().presence(somebody=somebody(arguments))
+        return None
+
     return {
+        "tap": tap,
+        "presence": presence,
         "restart": restart,
         "drain": drain_,
         "call": call,

@@ -16,8 +16,10 @@ from typing import Any
 from aiohttp import web
 
 from appliance.control.api import CallsApi
+from appliance.control.kiosk import KioskApi
 from appliance.control.messages import MessagesApi
 from appliance.control.verbs import Verbs
+from appliance.doors.kiosk.door import KioskDoor
 from appliance.doors.webrtc import WebrtcDoor
 from appliance.engines.contracts import Message
 from appliance.flow.desk import Desk
@@ -26,9 +28,10 @@ from appliance.telemetry.host import Host
 from appliance.telemetry.metrics import Metrics
 from appliance.terms.clock import Clock, SystemClock, rfc3339
 from appliance.terms.config import Config
-from appliance.terms.errors import ConfigError, DeviceError, EngineError, OwnerError
+from appliance.terms.errors import ConfigError, DeviceError, EngineError, OwnerError, SwitchedOff
 from appliance.terms.events import Event
 from appliance.web import certificate
+from appliance.web.kiosk import KioskPage, own_screen
 from appliance.web.owner import Owner, token
 from appliance.web.server import WebServer
 from appliance.web.share import Share
@@ -41,6 +44,7 @@ from .commands import handlers
 from .desired import Desired
 from .desk import Role, open_desk, roles
 from .engines import MEANING_MODEL, EngineRoom
+from .kiosk import open_kiosk
 from .knowledge import Watch, forget_others
 from .messages import Messages
 from .phone import open_phone
@@ -87,12 +91,14 @@ class Daemon:
         self._host = Host(state)
         self._metrics = Metrics(owner.only, lambda: {**self._host.measure(), **self._about(), **self._waiting()})
         self._phone = open_phone(config, self._calls, self._clock, self._emit)
+        self._kiosk = open_kiosk(config, self._calls, self._missing, self._clock, self._emit)
         self._verbs = verbs = Verbs(self._calls, lambda: self._phone)
         obey = handlers(
             verbs,
             mute_all=lambda on: self._calls.mute_all(on=on),
             drain=self.drain,
             canary=lambda: canary(self._calls, self._room.engines.tts, self._clock),
+            kiosk=self._the_kiosk,
         )
         device = Device(handlers=obey, wish=self._wish, about=self._about)
         self._telemetry = open_telemetry(config, state, self._clock, device)
@@ -105,6 +111,7 @@ class Daemon:
                 *CallsApi(self._records.archive, owner.only, verbs).routes(),
                 *(MessagesApi(self._messages, owner.only).routes() if self._messages is not None else []),
                 *self._metrics.routes(),
+                *self._kiosk_routes(config, owner),
                 *self._share(config, state),
             ],
             missing=self._missing,
@@ -113,6 +120,17 @@ class Daemon:
             certificate=self._certificate,
             welcome_port=config.http.welcome_port if config.http.tls == certificate.SELF else None,
         )
+
+    def _the_kiosk(self) -> KioskDoor:
+        if self._kiosk is None:
+            raise SwitchedOff("There is no kiosk: set kiosk.enabled.")
+        return self._kiosk
+
+    def _kiosk_routes(self, config: Config, owner: Owner) -> list[web.RouteDef]:
+        if self._kiosk is None:
+            return []
+        page = KioskPage(config.kiosk, lambda: self._web.business)
+        return [*page.routes(), *self._kiosk.routes(own_screen), *KioskApi(self._kiosk, owner.only).routes()]
 
     def _share(self, config: Config, state: Path) -> list[web.RouteDef]:
         """For other devices, where the owner wants that."""
@@ -151,6 +169,8 @@ class Daemon:
             self._cloud.start()
         if self._telemetry is not None:
             await self._telemetry.start()
+        if self._kiosk is not None:
+            await self._kiosk.start()  # its screen says what it waits for
         await self._room.start(READY_WITHIN_S)
         await self._open(self._config, self._roles)
         self._watch.start()
@@ -260,6 +280,8 @@ class Daemon:
             last_first.push_async_callback(self._watch.stop)
             if self._phone is not None:
                 last_first.push_async_callback(self._phone.close)
+            if self._kiosk is not None:
+                last_first.push_async_callback(self._kiosk.close)
             last_first.push_async_callback(self._door.close)
 
     def _about(self) -> dict[str, Any]:
@@ -272,8 +294,12 @@ class Daemon:
             "models": self._room.models,
             "certificate_days": days,
             "records_dropped": self._records.dropped,
+            **({} if self._kiosk is None else {"kiosk": self._kiosk.about(), "precedence": self._precedence()}),
             "cloud": None if self._cloud is None else self._cloud.about(rfc3339(self._clock.utc())),
         }
+
+    def _precedence(self) -> dict[str, dict[str, int]]:
+        return {name: engine.about() for name, engine in self._room.precedence.items()}
 
     def _waiting(self) -> Mapping[str, int]:
         return {} if self._telemetry is None else self._telemetry.waiting()

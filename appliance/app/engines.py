@@ -56,10 +56,13 @@ class EngineRoom:
         self.llm = llm_worker(config, instructions, state, tuning, emit)
         self.tts = tts_worker(config, tuning, emit)
         self.sense = sense_worker(config, emit)
+        stt, llm, tts = LocalRecogniser(self.stt), LocalLanguageModel(self.llm), LocalSynthesiser(self.tts)
+        self.precedence = {"stt": stt.precedence, "llm": llm.precedence, "tts": tts.precedence}
+        """Who had to wait for the visitor at the kiosk."""
         self.engines = Engines(
-            stt=LocalRecogniser(self.stt),
-            llm=LocalLanguageModel(self.llm),
-            tts=LocalSynthesiser(self.tts),
+            stt=stt,
+            llm=llm,
+            tts=tts,
             sense=LocalTurnDetector(self.sense),
             reader=LocalReader(self.sense),
         )
@@ -132,7 +135,7 @@ def room_for_instructions(config: Config) -> int:
 
 
 def _sequences(config: Config) -> int:
-    return config.limits.calls + SPARE_SEQUENCES + config.http.share
+    return config.limits.calls + SPARE_SEQUENCES + config.http.share + config.kiosk.enabled
 
 
 def sense_worker(config: Config, emit: Emit) -> Worker:

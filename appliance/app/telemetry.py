@@ -20,7 +20,7 @@ from appliance.telemetry.reporter import Reporter
 from appliance.terms.clock import Clock, rfc3339
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError
-from appliance.terms.events import CallEnded, CallStarted, EngineChanged, Event
+from appliance.terms.events import CallEnded, CallStarted, EngineChanged, Event, KioskChanged
 
 if TYPE_CHECKING:
     from appliance.telemetry.tracing import Tracing
@@ -69,7 +69,7 @@ class Telemetry:
 
     def note(self, event: Event) -> None:
         self._reporter.note(event, self._clock.now(), rfc3339(self._clock.utc()))
-        if isinstance(event, CallStarted | CallEnded | EngineChanged):
+        if isinstance(event, CallStarted | CallEnded | EngineChanged | KioskChanged):
             self._changed.set()
 
     async def start(self) -> None:

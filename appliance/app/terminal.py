@@ -31,6 +31,7 @@ from appliance.terms.events import (
     FillerSpoken,
     NetworkMeasured,
     ReplyHeard,
+    SoundDeviceChanged,
     SourceBanned,
     StateChanged,
     TurnEnded,
@@ -106,6 +107,8 @@ class Terminal:
                 self.say(f"{event.account} is not registered: {event.why}")
             case SourceBanned():
                 self.say(f"{event.source} knocks too often and is ignored for a while")
+            case SoundDeviceChanged(works=True):
+                self.say(f"the kiosk's {event.device} works again")
             case FillerSpoken(apology=True):
                 self.say(f"call {event.call[:6]} turn {event.turn}: an apology, no reply was ready in time")
             case EngineChanged(ready=False):

@@ -18,6 +18,7 @@ from appliance.terms.events import (
     Event,
     KeyPressed,
     ProviderChanged,
+    SoundDeviceChanged,
     SourceBanned,
     StateChanged,
     TurnEnded,
@@ -28,6 +29,7 @@ CALLS = 200
 TURNS = 200
 """Of a call so many are kept, the last ones."""
 KEYS = 100
+OF_NO_CALL = (EngineChanged, CallRefused, AccountChanged, ProviderChanged, SourceBanned, SoundDeviceChanged)
 CAME_TO_NOTHING = ("busy", "declined", "no answer", "failed", "message left")
 
 
@@ -74,7 +76,7 @@ class CallBook:
 
     def note(self, event: Event, now: str) -> None:
         """`now`: RFC 3339, UTC."""
-        if isinstance(event, EngineChanged | CallRefused | AccountChanged | ProviderChanged | SourceBanned):
+        if isinstance(event, OF_NO_CALL):
             return
         if isinstance(event, CallStarted | CallPlaced):
             self._begin(event, now)

@@ -24,6 +24,7 @@ from appliance.terms.events import (
     Network,
     NetworkMeasured,
     ProviderChanged,
+    SoundDeviceChanged,
     SourceBanned,
     TurnEnded,
 )
@@ -111,6 +112,14 @@ class Metrics:
         self._transfers = Counter("frontdesk_transfers", "Callers handed on", ["done"], registry=registry)
         self._accounts = Gauge("frontdesk_account_registered", "1 while it is", ["account"], registry=registry)
         self._bans = Counter("frontdesk_sources_banned", "Addresses that knocked too often", registry=registry)
+        self._sound = Gauge("frontdesk_sound_device_works", "1 while it does", ["device"], registry=registry)
+        self._xruns = Gauge("frontdesk_kiosk_xruns", "Blocks of sound that came too late", registry=registry)
+        self._yielded = Gauge(
+            "frontdesk_requests_after_visitor",
+            "Callers' requests that waited for the kiosk's visitor, or were refused",
+            ["engine", "how"],
+            registry=registry,
+        )
         self._gauges = {key: Gauge(name, about, registry=registry) for key, (name, about, _) in GAUGES.items()}
         self._queues = Gauge("frontdesk_engine_queue", "Requests not answered yet", ["engine"], registry=registry)
         self._last: dict[str, Network] = {}
@@ -126,6 +135,11 @@ class Metrics:
             self._gauges[key].set(math.nan if value is None else value * factor)
         for engine, waiting in figures.get("queues", {}).items():
             self._queues.labels(engine).set(waiting)
+        if "kiosk" in figures:
+            self._xruns.set(figures["kiosk"]["xruns"])
+        for engine, counts in figures.get("precedence", {}).items():
+            for how, count in counts.items():
+                self._yielded.labels(engine, how).set(count)
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     def note(self, event: Event) -> None:
@@ -160,6 +174,8 @@ class Metrics:
                 self._accounts.labels(event.account).set(event.registered)
             case SourceBanned():
                 self._bans.inc()
+            case SoundDeviceChanged():
+                self._sound.labels(event.device).set(event.works)
             case ProviderChanged():
                 self._providers.labels(event.provider).set(event.usable)
 

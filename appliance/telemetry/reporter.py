@@ -24,6 +24,7 @@ from appliance.terms.events import (
     MessageTaken,
     ProviderChanged,
     Route,
+    SoundDeviceChanged,
     SourceBanned,
     ToolUsed,
     TurnEnded,
@@ -47,6 +48,7 @@ TOPICS: dict[type, str] = {
     AccountChanged: "alert",
     ProviderChanged: "alert",
     SourceBanned: "alert",
+    SoundDeviceChanged: "alert",
 }
 RANKS = {"turn": 0, "call": 1, "alert": 2}
 """What a full outbox gives up first."""

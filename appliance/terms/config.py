@@ -16,6 +16,7 @@ Threads = Annotated[int, Ge(0), Le(64)]
 Transport = Literal["udp", "tcp", "tls"]
 Policy = Literal["local", "error", "lag", "hedge", "cloud"]
 Allowed = Literal["none", "text", "audio"]
+Command = Literal["restart", "drain", "call", "say", "hangup", "mute", "unmute", "canary", "log", "tap", "presence"]
 Encryption = Literal["off", "optional", "mandatory"]
 AskKind = Literal["text", "name", "phone", "email", "number", "date", "time", "choice"]
 """What sort of thing a caller is asked for."""
@@ -280,6 +281,39 @@ class SipConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KioskConfig:
+    """The device's own microphone, loudspeaker and screen, for who stands in front of it."""
+
+    enabled: bool = False
+    wake: Literal["tap", "word", "always", "presence"] = "tap"
+    """What begins a conversation, besides a touch of the screen: nothing else, a wake word, anybody who speaks near and
+    loud enough, or somebody's presence, told over MQTT or the API."""
+    word: Name = "hey_jarvis"
+    """The wake word: `hey_jarvis`, `alexa`, `hey_mycroft`, `okay_nabu`, or the path of a microWakeWord model's JSON."""
+    microphone: str = ""
+    """Its name as `frontdesk check` tells it, a part of that, or a pattern with `*`; empty: the system's choice."""
+    loudspeaker: str = ""
+    duplex: Literal["full", "half"] = "full"
+    """`half`: it does not listen while it speaks, for devices whose echo cannot be taken out."""
+    noise: Annotated[int, Ge(0), Le(4)] = 2
+    """How hard noise is held down: 0 not at all, 1 to 4 by 6, 12, 18 or 21 dB."""
+    near_dbfs: Annotated[float, Ge(-80), Le(0)] = -45.0
+    """With `wake = "always"`: speech must be so loud to be meant for the kiosk."""
+    leave_s: Annotated[float, Ge(0), Le(600)] = 20.0
+    """A visitor who says nothing for so long has left, and is forgotten; 0: never."""
+    command: str = ""
+    """Started with the kiosk's state (`idle`, `listening`, …) at each change, for lights and displays."""
+    language: Name = "en"
+    """Of the screen: `en`, `de`, `fr`, or the path of a file with its words."""
+    theme: Literal["auto", "light", "dark"] = "auto"
+    accent: str = ""
+    """The screen's one colour, `#1f5a85`, as the next in its dark theme; empty: ours."""
+    accent_dark: str = ""
+    logo: str = ""
+    """A picture (SVG, PNG, JPEG, WebP) that stands for the business; empty: a bell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CloudProvider:
     """Somebody who computes for us: a service on the Internet, or a bigger box in the next room. Of the stages it does
     those whose model is named."""
@@ -350,9 +384,7 @@ class MqttConfig:
     """Its name in topics: letters, digits, `-`, `_`, `.`; empty: the computer's."""
     discovery: str = "homeassistant"
     """The prefix under which Home Assistant looks for devices; empty: it is told nothing."""
-    commands: list[Literal["restart", "drain", "call", "say", "hangup", "mute", "unmute", "canary", "log"]] = field(
-        default_factory=list
-    )
+    commands: list[Command] = field(default_factory=list)
     """What may be asked of the device over MQTT; empty: nothing."""
     settings: list[Name] = field(default_factory=list)
     """Keys of this file that may be set over MQTT, with `*` for anything: `turns.*`; empty: none."""
@@ -397,6 +429,7 @@ class Config:
     turns: TurnsConfig = field(default_factory=TurnsConfig)
     webrtc: WebrtcConfig = field(default_factory=WebrtcConfig)
     sip: SipConfig = field(default_factory=SipConfig)
+    kiosk: KioskConfig = field(default_factory=KioskConfig)
     mqtt: MqttConfig = field(default_factory=MqttConfig)
     cloud: CloudConfig = field(default_factory=CloudConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)

@@ -144,6 +144,25 @@ class SourceBanned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KioskChanged:
+    """What the kiosk does: `idle`, a call's state, or `offline`, and why: `starting`, `microphone.missing`,
+    `microphone.silent`, `loudspeaker.missing`, `engine`, `closed`, `no_library`; `tap.stuck` in any of them."""
+
+    state: str
+    why: str = ""
+    call: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundDeviceChanged:
+    """The kiosk's `microphone` or `loudspeaker` works, or no longer."""
+
+    device: Literal["microphone", "loudspeaker"]
+    works: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateChanged:
     call: str
     state: State
@@ -351,6 +370,8 @@ Event = (
     | AccountChanged
     | ProviderChanged
     | SourceBanned
+    | KioskChanged
+    | SoundDeviceChanged
 )
 
 NAMES: dict[type, str] = {
@@ -375,6 +396,8 @@ NAMES: dict[type, str] = {
     AccountChanged: "account",
     ProviderChanged: "provider",
     SourceBanned: "banned",
+    KioskChanged: "kiosk",
+    SoundDeviceChanged: "sound",
 }
 
 

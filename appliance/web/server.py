@@ -19,6 +19,7 @@ from .certificate import Certificate, addresses
 PAGES = Path(__file__).parent / "pages"
 MAX_BODY_BYTES = 1024 * 1024
 HEADERS = {
+    "Cache-Control": "no-cache",
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
     "Referrer-Policy": "no-referrer",

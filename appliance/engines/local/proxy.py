@@ -13,6 +13,8 @@ from appliance.terms.meaning import Meaning
 from appliance.terms.units import CAPTURE_RATE, Pcm
 from appliance.workers.supervisor import Worker
 
+from .precedence import IN_ADVANCE, USUAL, Precedence
+
 STT_DEADLINE_S = 10.0
 LLM_DEADLINE_S = 30.0
 TTS_DEADLINE_S = 10.0
@@ -22,42 +24,45 @@ READ_AHEAD_DEADLINE_S = 20.0
 READ_AT_ONCE = 16
 READ_AHEAD_AT_ONCE = 4
 """So many texts in one request, 25 ms for later ones: the end of a turn is judged by the same worker, and waits."""
-READ_LATER = -1
 FORGET_DEADLINE_S = 5.0
-PARTIAL_PRIORITY = -1
-"""A transcript that a reply waits for goes first."""
 
 
 class LocalRecogniser:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
+        self.precedence = Precedence()
 
     async def transcribe(self, pcm: Pcm, *, partial: bool = False, terms: str = "") -> Transcript:
         heard: dict[str, str] = {}
-        arguments = {"partial": True, "priority": PARTIAL_PRIORITY} if partial else {"terms": terms}
-        request = self._worker.stream("transcribe", arguments, _bytes(pcm), deadline_s=STT_DEADLINE_S)
-        async with aclosing(request) as parts:
-            async for part in parts:
-                heard = {key: str(part.meta[key]) for key in ("text", "again")}
+        with self.precedence.request(in_advance=partial) as priority:
+            arguments = {"priority": priority, **({"partial": True} if partial else {"terms": terms})}
+            request = self._worker.stream("transcribe", arguments, _bytes(pcm), deadline_s=STT_DEADLINE_S)
+            async with aclosing(request) as parts:
+                async for part in parts:
+                    heard = {key: str(part.meta[key]) for key in ("text", "again")}
         return Transcript(**{"text": "", **heard}, audio_s=len(pcm) / CAPTURE_RATE)
 
 
 class LocalLanguageModel:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
+        self.precedence = Precedence()
 
     async def generate(self, call: str, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
-        arguments = {"call": call, "messages": [[m.role, m.text] for m in messages], "max_tokens": max_tokens}
-        request = self._worker.stream("generate", arguments, deadline_s=LLM_DEADLINE_S)
-        async with aclosing(request) as parts:
-            async for part in parts:
-                yield Token(str(part.meta["text"]), part.meta.get("ends"))
+        told = {"call": call, "messages": [[m.role, m.text] for m in messages], "max_tokens": max_tokens}
+        with self.precedence.request() as priority:
+            request = self._worker.stream("generate", {**told, "priority": priority}, deadline_s=LLM_DEADLINE_S)
+            async with aclosing(request) as parts:
+                async for part in parts:
+                    yield Token(str(part.meta["text"]), part.meta.get("ends"))
 
     async def prefill(self, call: str, messages: Sequence[Message], *, ended: bool = True) -> None:
-        arguments = {"call": call, "messages": [[m.role, m.text] for m in messages], "ended": ended}
-        async with aclosing(self._worker.stream("prefill", arguments, deadline_s=LLM_DEADLINE_S)) as parts:
-            async for _ in parts:
-                pass
+        told = {"call": call, "messages": [[m.role, m.text] for m in messages], "ended": ended}
+        with self.precedence.request(in_advance=True) as priority:
+            request = self._worker.stream("prefill", {**told, "priority": priority}, deadline_s=LLM_DEADLINE_S)
+            async with aclosing(request) as parts:
+                async for _ in parts:
+                    pass
 
     async def weigh(self, call: str, messages: Sequence[Message]) -> float | None:
         async with aclosing(self.generate(call, messages, max_tokens=1)) as tokens:
@@ -76,6 +81,7 @@ class LocalLanguageModel:
 class LocalSynthesiser:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
+        self.precedence = Precedence()
 
     @property
     def rate(self) -> int:
@@ -85,11 +91,13 @@ class LocalSynthesiser:
         return int(self._worker.facts["rate"])
 
     async def synthesise(self, text: str) -> AsyncGenerator[Sound, None]:
-        request = self._worker.stream("synthesise", {"text": text}, deadline_s=TTS_DEADLINE_S)
-        async with aclosing(request) as parts:
-            async for part in parts:
-                words = tuple((str(word), int(end)) for word, end in part.meta["words"])
-                yield Sound(pcm=np.frombuffer(part.data, np.dtype("<i2")), words=words)
+        with self.precedence.request() as priority:
+            told = {"text": text, "priority": priority}
+            request = self._worker.stream("synthesise", told, deadline_s=TTS_DEADLINE_S)
+            async with aclosing(request) as parts:
+                async for part in parts:
+                    words = tuple((str(word), int(end)) for word, end in part.meta["words"])
+                    yield Sound(pcm=np.frombuffer(part.data, np.dtype("<i2")), words=words)
 
 
 class LocalTurnDetector:
@@ -114,7 +122,7 @@ class LocalReader:
         found: list[Meaning] = []
         at_once = READ_AHEAD_AT_ONCE if ahead else READ_AT_ONCE
         deadline_s = READ_AHEAD_DEADLINE_S if ahead else READ_DEADLINE_S
-        priority = {"priority": READ_LATER} if ahead else {}
+        priority = {"priority": IN_ADVANCE if ahead else USUAL}
         for start in range(0, len(texts), at_once):
             arguments = {"texts": list(texts[start : start + at_once]), **priority}
             async with aclosing(self._worker.stream("read", arguments, deadline_s=deadline_s)) as parts:

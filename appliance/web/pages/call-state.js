@@ -19,6 +19,7 @@ const WORDS = {
 };
 
 export class CallState extends HTMLElement {
+  #words = WORDS;
   /** @type {State} */
   #state = "waiting";
   #timer = 0;
@@ -40,12 +41,20 @@ export class CallState extends HTMLElement {
     else this.#show();
   }
 
+  /** The word of each state, in the reader's language. @param {Record<State, string>} words */
+  set words(words) {
+    this.#words = words;
+    delete this.dataset.state;
+    this.#show();
+  }
+
   #show() {
     if (this.dataset.state === this.#state) return;
     this.dataset.state = this.#state;
     this.innerHTML =
       `<span class="state-icon"><svg class="icon" aria-hidden="true">` +
-      `<use href="/pages/icons.svg#${this.#state}"/></svg></span><span class="state-word">${WORDS[this.#state]}</span>`;
+      `<use href="/pages/icons.svg#${this.#state}"/></svg></span><span class="state-word"></span>`;
+    this.lastElementChild?.append(this.#words[this.#state]);
     this.dispatchEvent(new CustomEvent("shown", { detail: this.#state }));
   }
 }

@@ -12,14 +12,22 @@ import "./turn-bars.js";
 /** @typedef {import("./messages.js").HeardMessage} HeardMessage */
 /** @typedef {import("./messages.js").TurnMessage} TurnMessage */
 
-/** Older turns leave the page. */
-const TURNS_KEPT = 200;
+/** Its own words, where the page has none in the reader's language. */
+const WORDS = {
+  caller: "You",
+  agent: "Front desk",
+  empty: "Say hello, or ask a question.",
+  unheard: "Not heard:",
+};
 
 export class CallCaptions extends HTMLElement {
+  words = WORDS;
+  /** So many turns at most; older ones leave the page. */
+  kept = 200;
   /** @type {Map<number, TurnView>} in order of their numbers */
   #turns = new Map();
   #live = element("p", "visually-hidden");
-  #empty = element("p", "captions-empty", "Say hello, or ask a question.");
+  #empty = element("p", "captions-empty");
 
   connectedCallback() {
     this.#live.ariaLive = "polite";
@@ -34,6 +42,7 @@ export class CallCaptions extends HTMLElement {
     for (const turn of this.#turns.values()) turn.finish();
     this.#turns.clear();
     this.#live.textContent = "";
+    this.#empty.textContent = this.words.empty;
     this.#empty.hidden = false;
     this.replaceChildren(this.#live, this.#empty);
   }
@@ -49,7 +58,7 @@ export class CallCaptions extends HTMLElement {
       if (message.text === "" && !this.#turns.has(message.turn)) return;
       const turn = this.#turn(message.turn);
       turn.said(message.text, message.stable, message.settled);
-      if (message.stable && message.text) this.#live.textContent = `You: ${message.text}`;
+      if (message.stable && message.text) this.#live.textContent = `${this.words.caller}: ${message.text}`;
       if (turn.blank) this.#drop(message.turn);
     } else if (message.text) {
       this.#turn(message.turn).replies(message.text, message.duration_ms);
@@ -72,11 +81,11 @@ export class CallCaptions extends HTMLElement {
   #turn(number) {
     const known = this.#turns.get(number);
     if (known) return known;
-    const view = new TurnView(number);
+    const view = new TurnView(number, this.words);
     const next = [...this.#turns.keys()].filter((each) => each > number).sort((a, b) => a - b)[0];
     this.insertBefore(view.article, this.#turns.get(next)?.article ?? null);
     this.#turns.set(number, view);
-    if (this.#turns.size > TURNS_KEPT) this.#drop(Math.min(...this.#turns.keys()));
+    if (this.#turns.size > this.kept) this.#drop(Math.min(...this.#turns.keys()));
     return view;
   }
 
@@ -98,8 +107,9 @@ class TurnView {
   /** @type {number[]} */
   #timers = [];
 
-  /** @param {number} number */
-  constructor(number) {
+  /** @param {number} number @param {typeof WORDS} words */
+  constructor(number, words) {
+    this.words = words;
     this.article.dataset.turn = String(number);
   }
 
@@ -117,7 +127,7 @@ class TurnView {
     const sure = stable ? words.length : settled;
     const said = element("span", "words", words.slice(0, sure).join(" "));
     if (sure < words.length) said.append(" ", element("span", "unsettled", words.slice(sure).join(" ")));
-    this.#said.replaceChildren(element("span", "who", "You"), said);
+    this.#said.replaceChildren(element("span", "who", this.words.caller), said);
     if (!this.#said.isConnected) this.article.prepend(this.#said);
   }
 
@@ -125,7 +135,7 @@ class TurnView {
   replies(clause, durationMs) {
     this.finish();
     if (!this.#reply.isConnected) {
-      this.#reply.replaceChildren(element("span", "who", "Front desk"), element("span", "words"));
+      this.#reply.replaceChildren(element("span", "who", this.words.agent), element("span", "words"));
       if (this.#said.isConnected) this.#said.after(this.#reply);
       else this.article.prepend(this.#reply);
     }
@@ -160,7 +170,7 @@ class TurnView {
     const unheard = this.#words.slice(count);
     if (unheard.length === 0) return;
     const struck = element("s", "unheard");
-    unheard[0].before(element("span", "visually-hidden", "Not heard: "), struck);
+    unheard[0].before(element("span", "visually-hidden", `${this.words.unheard} `), struck);
     for (const word of unheard) struck.append(word, " ");
     this.article.classList.add("interrupted");
   }

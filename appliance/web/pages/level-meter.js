@@ -1,9 +1,9 @@
 /**
  * `<level-meter>`: the real signal on a strip of paper, the newest at the right.
  *
- * `connect` gives it the two sides of the call; `side` says whose level is drawn, in the colour of that side's state
- * (the caller's in `--listening`, the agent's in `--speaking`). Where the reader wants no motion it is a row of marks
- * that fills with the level instead. `level` is the last one drawn, 0 to 1.
+ * `connect` gives it the two sides of the call, or `tell` their levels as they come; `side` says whose level is drawn,
+ * in the colour of that side's state (the caller's in `--listening`, the agent's in `--speaking`). Where the reader
+ * wants no motion it is a row of marks that fills with the level instead. `level` is the last one drawn, 0 to 1.
  */
 
 /** @typedef {"caller"|"agent"} Side */
@@ -12,6 +12,8 @@ const SIDES = /** @type {const} */ ({ caller: "--listening", agent: "--speaking"
 const COLUMN_MS = 70;
 const COLUMN_PX = 6;
 const COLUMN_WIDTH_PX = 3;
+/** A told level counts for so long: the device tells one every 70 ms or so. */
+const TOLD_MS = 400;
 const FLOOR_DB = -60;
 const CEILING_DB = -6;
 /** Share of the way that the drawn level falls in a frame: fast enough to show syllables, slow enough to be calm. */
@@ -23,11 +25,15 @@ export class LevelMeter extends HTMLElement {
   /** @type {Side} */
   side = "caller";
   level = 0;
+  /** How much wider its columns are than on a screen at arm's length. */
+  scale = 1;
   /** Time of the caller's last sound, quiet rooms included, by `performance.now`. */
   lastSoundMs = 0;
 
   /** @type {Partial<Record<Side, AnalyserNode>>} */
   #ears = {};
+  /** @type {Partial<Record<Side, {rms: number, at: number}>>} */
+  #told = {};
   /** @type {AudioNode[]} */
   #sources = [];
   #canvas = document.createElement("canvas");
@@ -60,6 +66,21 @@ export class LevelMeter extends HTMLElement {
     this.#sources.push(source);
     this.#ears[side] = ear;
     this.lastSoundMs = performance.now();
+    this.#run();
+  }
+
+  /**
+   * A level heard elsewhere: the kiosk's page has no sound of its own.
+   *
+   * @param {Side} side
+   * @param {number} db root mean square over full scale
+   */
+  tell(side, db) {
+    this.#told[side] = { rms: 10 ** (db / 20), at: performance.now() };
+    if (this.#frame === 0) this.#run();
+  }
+
+  #run() {
     cancelAnimationFrame(this.#frame);
     this.#frame = requestAnimationFrame((now) => this.#tick(now));
   }
@@ -67,6 +88,8 @@ export class LevelMeter extends HTMLElement {
   /** Let go of the streams and clear the strip. */
   disconnect() {
     cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    this.#told = {};
     for (const source of this.#sources) source.disconnect();
     this.#sources = [];
     this.#ears = {};
@@ -95,7 +118,10 @@ export class LevelMeter extends HTMLElement {
   /** @param {Side} side @returns {number} root mean square, 0 to 1 */
   #hear(side) {
     const ear = this.#ears[side];
-    if (!ear) return 0;
+    if (!ear) {
+      const told = this.#told[side];
+      return told && performance.now() - told.at < TOLD_MS ? told.rms : 0;
+    }
     ear.getFloatTimeDomainData(this.#samples);
     let power = 0;
     for (const sample of this.#samples) power += sample * sample;
@@ -116,16 +142,17 @@ export class LevelMeter extends HTMLElement {
     const style = getComputedStyle(this);
     const ink = { caller: style.getPropertyValue(SIDES.caller), agent: style.getPropertyValue(SIDES.agent) };
     const line = style.getPropertyValue("--line");
-    const places = Math.floor(width / COLUMN_PX);
+    const [step, wide] = [COLUMN_PX * this.scale, COLUMN_WIDTH_PX * this.scale];
+    const places = Math.floor(width / step);
     for (let place = 0; place < places; place += 1) {
       const column = this.#still.matches
         ? { level: (place + 1) / places <= this.level ? 0.4 : 0, side: this.side }
         : this.#columns[this.#columns.length - places + place];
-      const tall = Math.max(COLUMN_WIDTH_PX, (column?.level ?? 0) * height);
-      const shift = this.#still.matches ? 0 : (1 - age) * COLUMN_PX;
+      const tall = Math.max(wide, (column?.level ?? 0) * height);
+      const shift = this.#still.matches ? 0 : (1 - age) * step;
       pen.fillStyle = column && column.level > 0.02 ? ink[column.side] : line;
       pen.beginPath();
-      pen.roundRect(place * COLUMN_PX + shift, (height - tall) / 2, COLUMN_WIDTH_PX, tall, COLUMN_WIDTH_PX / 2);
+      pen.roundRect(place * step + shift, (height - tall) / 2, wide, tall, wide / 2);
       pen.fill();
     }
   }

@@ -94,7 +94,7 @@ const READERS = {
 };
 
 /** @param {unknown} data @returns {any} a plain object, or null */
-function parse(data) {
+export function parse(data) {
   if (typeof data !== "string") return null;
   try {
     const json = JSON.parse(data);

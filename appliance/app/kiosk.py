@@ -1,0 +1,76 @@
+"""The kiosk as the device runs it: its door, its screen, and what other programs may do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from appliance.doors.kiosk.door import CLOSED, KioskDoor
+from appliance.doors.kiosk.hook import Hook
+from appliance.doors.kiosk.wake import NearSpeech, Waker, Word
+from appliance.flow.vad import Silero, VoiceDetector
+from appliance.terms.clock import Clock
+from appliance.terms.config import Config, KioskConfig
+from appliance.terms.errors import ConfigError
+from appliance.terms.events import Event
+from appliance.terms.units import Pcm
+from appliance.web.kiosk import KioskPage
+
+from .calls import Calls
+
+
+def open_kiosk(
+    config: Config, calls: Calls, missing: Callable[[], list[str]], clock: Clock, emit: Callable[[Event], None]
+) -> KioskDoor | None:
+    """None where it is off. Raises ConfigError with every problem of [kiosk]."""
+    if not config.kiosk.enabled:
+        return None
+    check_kiosk(config.kiosk)
+    waker, word = _waker(config.kiosk)
+    return KioskDoor(
+        config.kiosk,
+        answer=calls.answer_visitor,
+        admit=calls.admit_visitor,
+        missing=lambda: [CLOSED] if calls.draining else missing(),
+        waker=waker,
+        word=word,
+        clock=clock,
+        emit=emit,
+    )
+
+
+def check_kiosk(config: KioskConfig) -> None:
+    """Raises ConfigError with every problem of [kiosk] that is found without opening a device."""
+    problems: list[str] = []
+    for look in (
+        lambda: KioskPage(config, lambda: ""),
+        lambda: Hook(config.command),
+        lambda: Word(config.word) if config.wake == "word" else None,
+    ):
+        try:
+            look()
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems, mend="Correct these; nothing was started.")
+
+
+def _waker(config: KioskConfig) -> tuple[Waker | None, str]:
+    """What listens while nobody is here, and the word to be said."""
+    if config.wake == "word":
+        word = Word(config.word)
+        return word, word.words
+    if config.wake == "always":
+        return NearSpeech(_voice(), config.near_dbfs), ""
+    return None, ""
+
+
+def _voice() -> Callable[[Pcm], float]:
+    """Silero's last verdict on a stream of frames."""
+    detector, last = VoiceDetector(Silero()), 0.0
+
+    def probability(pcm: Pcm) -> float:
+        nonlocal last
+        last = next(iter(detector.feed(pcm).chunks[-1:]), last)
+        return last
+
+    return probability
