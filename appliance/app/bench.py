@@ -17,6 +17,7 @@ from rich.table import Table
 
 from appliance.bench import calls as calls_bench
 from appliance.bench import fallback as fallback_bench
+from appliance.bench import kiosk as kiosk_bench
 from appliance.bench import knowledge as knowledge_bench
 from appliance.bench import line as line_bench
 from appliance.bench import llm as llm_bench
@@ -28,7 +29,9 @@ from appliance.bench import telemetry as telemetry_bench
 from appliance.bench import tts as tts_bench
 from appliance.bench import turn as turn_bench
 from appliance.bench import utterances
+from appliance.bench import wakeword as wakeword_bench
 from appliance.engines.local.proxy import LocalLanguageModel, LocalReader, LocalRecogniser, LocalSynthesiser
+from appliance.web.owner import token
 from appliance.workers.supervisor import Worker
 
 from . import settings
@@ -81,6 +84,40 @@ def overlap(
     for row in result["rows"]:
         flags = ["yes" if row[key] else "no" for key in ("interrupted", "answered")]
         table.add_row(row["id"], row["group"], _ms(row["silent_ms"]), *flags, str(row["turn"].get("murmurs", "–")))
+    _show(table, result, as_json)
+
+
+@app.command()
+def kiosk(
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long the agent talks to itself.")] = 10.0,
+    small: Annotated[bool, typer.Option("--small", help="A small loudspeaker, driven into distortion.")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="Parts: wake, door, turns, barge, talk, lobby.")] = None,
+    folder: Annotated[Path | None, typer.Option("--utterances", help="The folder of utterances.toml.")] = None,
+    as_json: Json = False,
+) -> None:
+    """A visitor before the microphone and loudspeaker of a virtual room (PulseAudio)."""
+    folder = folder or utterances.default_folder()
+    parts = only or list(kiosk_bench.PARTS)
+    if unknown := set(parts) - set(kiosk_bench.PARTS):
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: the parts are {', '.join(kiosk_bench.PARTS)}")
+    worker = stt_worker(settings.load(None, os.environ), _tuning(), emit=lambda event: None)
+
+    async def measure() -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if "wake" in parts:
+            _progress("a wake word")
+            async with _ready(worker):
+                found["wake"] = await wakeword_bench.measure(
+                    folder.parent, kiosk_bench.SPEECH_DBFS, LocalRecogniser(worker)
+                )
+        return found | await kiosk_bench.measure(
+            folder, parts, small=small, minutes=minutes, owner=_owner, tell=_progress
+        )
+
+    result = asyncio.run(measure())
+    table = Table("what", "found", "wanted")
+    for row in kiosk_bench.table(result):
+        table.add_row(*row)
     _show(table, result, as_json)
 
 
@@ -261,6 +298,10 @@ async def _ready(worker: Worker) -> AsyncIterator[None]:
         yield
     finally:
         await worker.stop()
+
+
+def _owner() -> str:
+    return token(state_dir(os.environ))
 
 
 def _tuning() -> Tuning:

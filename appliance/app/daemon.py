@@ -91,7 +91,7 @@ class Daemon:
         self._host = Host(state)
         self._metrics = Metrics(owner.only, lambda: {**self._host.measure(), **self._about(), **self._waiting()})
         self._phone = open_phone(config, self._calls, self._clock, self._emit)
-        self._kiosk = open_kiosk(config, self._calls, self._missing, self._clock, self._emit)
+        self._kiosk = open_kiosk(config, self._calls, self._room.engines.stt, self._missing, self._clock, self._emit)
         self._verbs = verbs = Verbs(self._calls, lambda: self._phone)
         obey = handlers(
             verbs,

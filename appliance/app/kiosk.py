@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 from appliance.doors.kiosk.door import CLOSED, KioskDoor
 from appliance.doors.kiosk.hook import Hook
-from appliance.doors.kiosk.wake import NearSpeech, Waker, Word
+from appliance.doors.kiosk.wake import NearSpeech, Recognise, Waker, Word
+from appliance.engines.contracts import Recogniser
+from appliance.engines.local.precedence import for_visitor
 from appliance.flow.vad import Silero, VoiceDetector
 from appliance.terms.clock import Clock
 from appliance.terms.config import Config, KioskConfig
-from appliance.terms.errors import ConfigError
+from appliance.terms.errors import ConfigError, EngineError
 from appliance.terms.events import Event
 from appliance.terms.units import Pcm
 from appliance.web.kiosk import KioskPage
@@ -19,13 +21,19 @@ from .calls import Calls
 
 
 def open_kiosk(
-    config: Config, calls: Calls, missing: Callable[[], list[str]], clock: Clock, emit: Callable[[Event], None]
+    config: Config,
+    calls: Calls,
+    stt: Recogniser,
+    missing: Callable[[], list[str]],
+    clock: Clock,
+    emit: Callable[[Event], None],
 ) -> KioskDoor | None:
-    """None where it is off. Raises ConfigError with every problem of [kiosk]."""
+    """None where it is off. `stt` hears whether a wake word was said. Raises ConfigError with every problem of
+    [kiosk]."""
     if not config.kiosk.enabled:
         return None
     check_kiosk(config.kiosk)
-    waker, word = _waker(config.kiosk)
+    waker, word = _waker(config.kiosk, stt)
     return KioskDoor(
         config.kiosk,
         answer=calls.answer_visitor,
@@ -54,14 +62,25 @@ def check_kiosk(config: KioskConfig) -> None:
         raise ConfigError(problems, mend="Correct these; nothing was started.")
 
 
-def _waker(config: KioskConfig) -> tuple[Waker | None, str]:
+def _waker(config: KioskConfig, stt: Recogniser) -> tuple[Waker | None, str]:
     """What listens while nobody is here, and the word to be said."""
     if config.wake == "word":
-        word = Word(config.word)
+        word = Word(config.word, _recognise(stt))
         return word, word.words
     if config.wake == "always":
         return NearSpeech(_voice(), config.near_dbfs), ""
     return None, ""
+
+
+def _recognise(stt: Recogniser) -> Recognise:
+    async def recognise(pcm: Pcm) -> str:
+        try:
+            with for_visitor():
+                return (await stt.transcribe(pcm)).text
+        except EngineError:  # then it is said again
+            return ""
+
+    return recognise
 
 
 def _voice() -> Callable[[Pcm], float]:

@@ -1,8 +1,12 @@
-"""A microphone beside a loudspeaker: WebRTC's AEC3 takes the loudspeaker out of it, and then the noise. Pure.
+"""A microphone beside a loudspeaker: our own voice is taken out of it, and then the noise. Pure.
 
-AEC3 wants ten milliseconds of both sides at a time, and finds the delay between them itself, as long as what was played
-comes before its echo. The two sides come from two clocks and in lumps: what was played waits in a queue that grows when
-it ran dry and gives up its oldest when it is too long; AEC3 follows each such step within a second.
+Two cancellers listen. WebRTC's AEC3 silences every trace of an echo, distorted or not; but of a visitor who speaks over
+it, it leaves a fifth (two thirds of their words are misheard). `LinearEcho` leaves the visitor whole, and a rest of the
+echo. So AEC3 has the word until what `LinearEcho` leaves is clearly more than such a rest: then somebody speaks.
+
+Both want ten milliseconds of both sides at a time, what was played before its echo; how long before, they find out. The
+two sides come from two clocks and in lumps: what was played waits in a queue that grows when it ran dry and gives up
+its oldest when it is too long; they follow each such step within a second.
 """
 
 from __future__ import annotations
@@ -10,14 +14,42 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
-from pywebrtc_audio import AudioProcessor
+import numpy.typing as npt
+from pywebrtc_audio import AudioProcessor, NoiseSuppressor
 
 from appliance.terms.units import CAPTURE_RATE, Pcm
 
-BLOCK_MS = 10
-BLOCK = CAPTURE_RATE * BLOCK_MS // 1000
+from .linear_echo import BLOCK, LinearEcho, Samples, power
+
 MOST_WAITING = 8
 """Blocks of what was played. More is no unevenness any more, but a loudspeaker whose clock runs ahead."""
+FULL = 32768.0
+TINY = 1e-9
+SPEECH = slice(3, 70)
+"""150 Hz to 3.5 kHz, in bins of 50 Hz."""
+PLAYED_POWER = 1e-7
+"""An estimated echo below −70 dBFS is none."""
+RECENT = 0.4
+RISES, FALLS = 1.01, 1.01 ** (-0.7 / 0.3)
+"""How the rest's share of the echo is followed, bin by bin: so that it stays above the true one 30 % of the time."""
+MARGIN = 6.0
+"""The rest may be so many times what it usually is (8 dB) and still be one."""
+NOISE_FALLS, NOISE_RISES = 0.9, 1.002
+NOISE_MARGIN = 3.0
+NEAR = 0.7
+"""So much of what is left must be more than a rest."""
+ABOVE_DB = -20.0
+"""And so loud, against the loudest echo lately, which fades by 13 dB a second."""
+FADES = 0.97
+WORKS = 0.3
+"""LinearEcho's word counts where it leaves less of the echo, by power."""
+LOST, LOST_BLOCKS = 0.8, 300
+"""Where it has left so much for three seconds of our speech, the room is another one, or the delay."""
+BLOCKS_TO_BEGIN, BLOCKS_TO_END = 2, 30
+AEC3_DELAY = 96
+"""Samples that AEC3 holds back."""
+LEVELS = 1
+"""AEC3's own suppressor, and ours beside it, have levels 0 to 3."""
 
 
 class EchoCanceller:
@@ -27,12 +59,18 @@ class EchoCanceller:
         """`noise`: 0 leaves it, 1 to 4 hold it down by 6, 12, 18 or 21 dB."""
         self.steps = 0
         """How often the two sides had to be put together anew."""
-        self._processor = AudioProcessor(
+        self._silencing = AudioProcessor(
             sample_rate=CAPTURE_RATE,
             echo_cancellation=True,
             noise_suppression=noise > 0,
-            ns_level=max(0, noise - 1),
+            ns_level=max(0, noise - LEVELS),
         )
+        self._quietening = NoiseSuppressor(sample_rate=CAPTURE_RATE, level=noise - LEVELS) if noise else None
+        self._linear = LinearEcho()
+        self._visitor = _Visitor()
+        self._share = 0.0
+        """Of the linear canceller's sound in what goes out."""
+        self._late = np.zeros(AEC3_DELAY, np.int16)
         self._played = _Blocks()
         self._waiting: deque[Pcm] = deque()
         self._heard = _Blocks()
@@ -47,15 +85,82 @@ class EchoCanceller:
     def heard(self, pcm: Pcm) -> tuple[Pcm, Pcm]:
         """(n,) int16 of the microphone; what of it is ready, as it was and cleaned, each (10 ms × n,) int16."""
         blocks = self._heard.feed(pcm)
-        cleaned = [self._processor.process(block, self._next()) for block in blocks]
+        cleaned = [self._clean(self._next(), block) for block in blocks]
         none = np.zeros(0, np.int16)
         return np.concatenate([none, *blocks]), np.concatenate([none, *cleaned])
+
+    def _clean(self, played: Pcm, heard: Pcm) -> Pcm:
+        silenced = self._silencing.process(heard, played)
+        left, echo = self._linear.feed(played.astype(np.float32) / FULL, heard.astype(np.float32) / FULL)
+        speaks = self._visitor.speaks(left, echo)
+        if self._visitor.lost:
+            self._linear.forget()
+            self._visitor = _Visitor()
+        plain = np.clip(left * FULL, -FULL, FULL - 1).astype(np.int16)
+        if self._quietening is not None:
+            plain = self._quietening.process(plain)
+        both = np.concatenate([self._late, plain])
+        plain, self._late = both[:BLOCK], both[BLOCK:]
+        before, self._share = self._share, float(speaks)
+        if before == self._share:
+            return plain if speaks else silenced
+        share = np.linspace(before, self._share, BLOCK)
+        return np.asarray(share * plain + (1 - share) * silenced, np.int16)
 
     def _next(self) -> Pcm:
         if self._waiting:
             return self._waiting.popleft()
         self.steps += 1
         return np.zeros(BLOCK, np.int16)
+
+
+class _Visitor:
+    """Does somebody speak over us? By what the linear canceller has left, and the echo that it took out."""
+
+    def __init__(self) -> None:
+        bins = BLOCK + 1
+        self.lost = False
+        """The canceller takes out hardly anything, and has for a second."""
+        self._left, self._echo = np.full(bins, 1e-6), np.full(bins, TINY)
+        self._noise: npt.NDArray[np.float32] | None = None
+        self._share = np.ones(bins)
+        """Of the echo that is left, by bin."""
+        self._loudest = 0.0
+        self._hits = self._holds = self._useless = 0
+
+    def speaks(self, left: Samples, echo: Samples) -> bool:
+        """(160,) float32, full scale 1."""
+        self._holds = max(0, self._holds - 1)
+        if float(echo @ echo) / BLOCK < PLAYED_POWER:
+            return self._holds > 0
+        self._follow(power(np.fft.rfft(left, 2 * BLOCK)), power(np.fft.rfft(echo, 2 * BLOCK)))
+        assert self._noise is not None
+        rest = MARGIN * self._share * self._echo + NOISE_MARGIN * self._noise
+        more = float(np.maximum(self._left - rest, 0)[SPEECH].sum())
+        self._loudest = max(self._loudest * FADES, float(self._echo[SPEECH].sum()))
+        loud = more > 10 ** (ABOVE_DB / 10) * self._loudest
+        hit = loud and more > NEAR * float(self._left[SPEECH].sum())
+        self._hits = self._hits + 1 if hit else max(0, self._hits - 1)
+        works = self._works()
+        if works and self._hits >= BLOCKS_TO_BEGIN:
+            self._holds = BLOCKS_TO_END
+        return self._holds > 0
+
+    def _follow(self, left: npt.NDArray[np.float32], echo: npt.NDArray[np.float32]) -> None:
+        self._left += RECENT * (left - self._left)
+        self._echo += RECENT * (echo - self._echo)
+        noise = left.copy() if self._noise is None else self._noise
+        falls = noise * NOISE_FALLS + left * (1 - NOISE_FALLS)
+        self._noise = np.where(left < noise, falls, noise * NOISE_RISES).astype(np.float32)
+        share = np.maximum(self._left - 2 * self._noise, 0) / (self._echo + TINY)
+        self._share = np.clip(self._share * np.where(share > self._share, RISES, FALLS), 1e-5, 1.0)
+
+    def _works(self) -> bool:
+        """Is the linear canceller to be believed?"""
+        left = float((self._share * self._echo)[SPEECH].sum() / self._echo[SPEECH].sum())
+        self._useless = self._useless + 1 if left > LOST else 0
+        self.lost = self._useless > LOST_BLOCKS
+        return left < WORKS
 
 
 class _Blocks:

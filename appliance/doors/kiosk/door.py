@@ -169,14 +169,14 @@ class KioskDoor:
             self._level(heard)
             return
         self._before.append(frame)
-        if self._waker is not None and self._why() == "" and self._waker.feed(heard):
-            words = () if self._config.wake == "word" else tuple(self._before)
-            self._begin(greet=False, before=words)
+        waker = self._waker
+        if waker is not None and self._why() == "" and waker.feed(heard):
+            self._begin(greet=False, before=tuple(frame for frame in self._before if frame.at > waker.since))
 
     def _level(self, heard: Heard) -> None:
         self._frames += 1
         if self._frames % LEVEL_EVERY == 0 and self._screen.watched:
-            sides = {"caller_db": heard.pcm, "agent_db": heard.played}
+            sides = {"caller_db": heard.pcm, "agent_db": heard.played, "room_db": heard.raw}
             levels = {name: round(max(SOFTEST_DB, dbfs(pcm)), 1) for name, pcm in sides.items()}
             self._screen.tell({"type": "level", **levels})
 
@@ -193,7 +193,7 @@ class KioskDoor:
         half = self._config.duplex == "half"
         self._line = line = KioskLine(self._sound, self._told_by_call, half=half, before=before)
         self._state, self._quiet_since, self._lost_since = WAITING, self._clock.now(), None
-        if self._config.wake == "word" and not greet:
+        if self._config.wake == "word" and not greet and not half:
             line.play(chime(line.rate_out))
         self._call = asyncio.create_task(self._hold(line, release, greet=greet), name=f"call {line.call}")
         self._show()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import difflib
 import json
+import math
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
 
 from appliance.terms.errors import ConfigError
-from appliance.terms.units import Pcm, dbfs
+from appliance.terms.units import CAPTURE_RATE, FRAME_SAMPLES, Pcm, dbfs
 
 from .sound import Heard
 
@@ -21,15 +25,31 @@ TFLITE = b"TFL3"
 """A model's file identifier, at byte 4."""
 MOST_BYTES = 10_000_000
 DEAF_S = 1.5
-"""After a word was heard, it is not heard again for so long."""
+"""After a word was heard, or was not, it is not heard again for so long."""
+PERHAPS = 0.04
+"""From this probability on the recogniser is asked whether it was the word. The models' own bars are 0.9 and more, at
+which they never take another word for it, and do not hear every voice: of one British speaker not a single call."""
+SURE_S = 0.2
+"""So long it may still become sure by itself: the word has not been said to its end yet."""
+LOOK_S = 2.0
+"""So much of the last sound it is asked about."""
+LIKE = 0.75
+"""How like the word's letters those of what was said must be: 1 is the same."""
 WINDOW = 16
 NEEDED = 12
 """Of so many frames of 20 ms so many are speech: 240 ms, which no cough and no closing door is."""
 SPEECH = 0.5
 
 
+Recognise = Callable[[Pcm], Awaitable[str]]
+"""The words in (n,) int16, 16 kHz; nothing where they cannot be told now."""
+
+
 class Waker(Protocol):
     """`feed` it everything that is heard while nobody is here."""
+
+    since: float
+    """What was heard after this moment is meant for us, once a conversation begins."""
 
     def feed(self, heard: Heard) -> bool:
         """Does a conversation begin?"""
@@ -39,33 +59,72 @@ class Waker(Protocol):
 
 
 class Word:
-    """A wake word, by microWakeWord: 10 ms windows of the sound as the microphone has it, which it was trained on."""
+    """A wake word: microWakeWord hears that it may have been said, in the sound as the microphone has it, which it was
+    trained on. Where it is not sure, the recogniser says whether it was."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, recognise: Recognise | None = None) -> None:
         """`name`: one of `BUILT_IN`, or the path of a model's JSON. Raises ConfigError."""
         self._model = MicroWakeWord.from_config(_own(Path(name))) if _is_path(name) else _built_in(name)
         self.words = str(self._model.wake_word)
+        self.since = 0.0
+        self._recognise = recognise
         self._features = MicroWakeWordFeatures()
-        self._deaf_until = 0.0
+        self._deaf_until = -math.inf
+        self._lately: deque[Pcm] = deque(maxlen=round(LOOK_S * CAPTURE_RATE / FRAME_SAMPLES))
+        self._perhaps_at: float | None = None
+        self._asking: asyncio.Task[bool] | None = None
 
     def feed(self, heard: Heard) -> bool:
-        found = False
+        self._lately.append(heard.raw)
+        probability = 0.0
         for features in self._features.process_streaming(heard.raw.tobytes()):
-            found = bool(self._model.process_streaming(features)) or found
-        if not found or heard.at < self._deaf_until:
-            return False
-        self._deaf_until = heard.at + DEAF_S
-        return True
+            probability = max(probability, self._model.process_streaming_prob(features) or 0.0)
+        if heard.at < self._deaf_until:
+            return self._answered()
+        if probability > self._model.probability_cutoff:
+            self._hold(heard.at)
+            return True
+        if self._perhaps_at is None:
+            self._perhaps_at = heard.at if probability >= PERHAPS else None
+        elif heard.at - self._perhaps_at >= SURE_S:
+            self._hold(heard.at)
+            if self._recognise is not None:
+                self._asking = asyncio.create_task(self._ask(np.concatenate(self._lately)), name="wake word")
+        return False
 
     def reset(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
         self._features.reset()
         self._model.reset()
+        self._lately.clear()
+        self._perhaps_at = None
+
+    async def settled(self) -> None:
+        """Once the recogniser has answered, if it was asked."""
+        if self._asking is not None:
+            await asyncio.wait({self._asking})
+
+    def _hold(self, at: float) -> None:
+        self.since, self._deaf_until, self._perhaps_at = at, at + DEAF_S, None
+
+    def _answered(self) -> bool:
+        if self._asking is None or not self._asking.done():
+            return False
+        task, self._asking = self._asking, None
+        return task.result()
+
+    async def _ask(self, pcm: Pcm) -> bool:
+        assert self._recognise is not None
+        return said(self.words, await self._recognise(pcm))
 
 
 class NearSpeech:
     """Speech so near that it is meant for us. `voice` is silero's probability of (320,) int16 being speech."""
 
     def __init__(self, voice: Callable[[Pcm], float], near_dbfs: float) -> None:
+        self.since = -math.inf
         self._voice = voice
         self._near_dbfs = near_dbfs
         self._frames: deque[bool] = deque(maxlen=WINDOW)
@@ -77,6 +136,24 @@ class NearSpeech:
 
     def reset(self) -> None:
         self._frames.clear()
+
+
+def said(wanted: str, text: str) -> bool:
+    """Is it among these words, as a recogniser writes them ("Hay Jarvis.")?"""
+    letters, words = _letters(wanted), [_letters(word) for word in text.split()]
+    count = len(wanted.split())
+    likeness = difflib.SequenceMatcher(autojunk=False)
+    likeness.set_seq2(letters)
+    for length in {count - 1, count, count + 1} - {0}:
+        for start in range(len(words) - length + 1):
+            likeness.set_seq1("".join(words[start : start + length]))
+            if likeness.ratio() >= LIKE:
+                return True
+    return False
+
+
+def _letters(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 def _is_path(name: str) -> bool:

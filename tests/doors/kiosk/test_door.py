@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -45,6 +46,8 @@ class Room(Sound):
 
 class Listens:
     """A waker that wakes at the n-th frame that is not silent."""
+
+    since = -math.inf
 
     def __init__(self, after: int) -> None:
         self.after = self.left = after
