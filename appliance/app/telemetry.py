@@ -54,7 +54,8 @@ class Telemetry:
         self._host = Host(state)
         self._outbox = Outbox(state / OUTBOX)
         self._boot = self._outbox.begin_boot()
-        self._mqtt = Mqtt(config.mqtt, device(config), self._outbox, version("frontdesk"))
+        is_kiosk = config.kiosk.enabled
+        self._mqtt = Mqtt(config.mqtt, device(config), self._outbox, version("frontdesk"), kiosk=is_kiosk)
         self._reporter = Reporter(
             self._mqtt.put,
             self._boot,

@@ -299,7 +299,8 @@ async def _loudness(room: Room) -> float:
 
 def echo(visitor: Visitor) -> dict[str, Any]:
     """How much softer our own voice is after cancelling, by the door's levels, while nobody else speaks."""
-    levels = [(at, m) for at, m in visitor.messages if m["type"] == "level" and m["agent_db"] > LOUD_DBFS]
+    told = [(at, m) for at, m in visitor.messages if m["type"] == "level"]
+    levels = [(at, m) for at, m in told if min(m["agent_db"], m["room_db"]) > LOUD_DBFS]  # its echo has come
     if not levels:
         return {"erle_db": None, "converged_s": None}
     began = levels[0][0]

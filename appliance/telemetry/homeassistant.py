@@ -37,13 +37,30 @@ SENSORS = {
 }
 
 
+KIOSK_STATES = ("idle", "waiting", "listening", "thinking", "speaking", "trouble", "offline")
+
+
 def discovery_topic(prefix: str, device: str) -> str:
     return f"{prefix}/device/{_id(device)}/config"
 
 
-def discovery(device: str, base: str, version: str, commands: Collection[str] = ()) -> dict[str, Any]:
-    """The message for a device whose topics are under `base`, and which obeys these commands."""
+def discovery(
+    device: str, base: str, version: str, commands: Collection[str] = (), *, kiosk: bool = False
+) -> dict[str, Any]:
+    """The message for a device whose topics are under `base`, which obeys these commands, and may be a `kiosk`."""
     components = {key: _sensor(device, key, sensor) for key, sensor in SENSORS.items()}
+    if kiosk:
+        components["kiosk"] = {
+            "platform": "sensor",
+            "name": "Kiosk",
+            "icon": "mdi:account-voice",
+            "device_class": "enum",
+            "options": list(KIOSK_STATES),
+            "value_template": "{{ value_json.kiosk.state }}",
+            "json_attributes_topic": f"{base}/state",
+            "json_attributes_template": "{{ {'why': value_json.kiosk.why} | tojson }}",
+            **_named(device, "kiosk", "sensor"),
+        }
     if "mute" in commands:
         components["mute"] = {
             "platform": "switch",

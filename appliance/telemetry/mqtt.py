@@ -95,7 +95,9 @@ class Mqtt:
     on_lost: Callable[[], None] | None = None
     """Is told that the outbox was full, and has given something up."""
 
-    def __init__(self, config: MqttConfig, device: str, outbox: Outbox, version: str = "") -> None:
+    def __init__(
+        self, config: MqttConfig, device: str, outbox: Outbox, version: str = "", *, kiosk: bool = False
+    ) -> None:
         """Raises ConfigError where the broker's URL or certificates make no sense."""
         self.dropped = 0
         """Events that could neither be sent nor kept: the disk is full, or has stood still."""
@@ -114,7 +116,8 @@ class Mqtt:
         self._brief = 0
         self._retained: dict[str, bytes] = {}
         self._prefix = config.discovery
-        self._discovery = json.dumps(discovery(device, f"{BASE}/{device}", version, config.commands)).encode()
+        appears = discovery(device, f"{BASE}/{device}", version, config.commands, kiosk=kiosk)
+        self._discovery = json.dumps(appears).encode()
         self._thread = threading.Thread(target=self._work, name="mqtt-outbox", daemon=True)
         self._client = client = _client(config, device)
         client.will_set(self.topic("status"), OFFLINE, qos=1, retain=True)

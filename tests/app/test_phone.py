@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from appliance.app import settings
-from appliance.app.check import Line, check
+from appliance.app.check import check
+from appliance.app.finding import Line
 from appliance.app.phone import check_phone
 from appliance.bench.switchboard import free_port
 from appliance.bench.telephone import Telephone

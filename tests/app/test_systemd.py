@@ -74,6 +74,14 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 
+def test_the_screens_unit_is_good(tmp_path: Path) -> None:
+    unit = tmp_path / "frontdesk-kiosk.service"
+    text = UNIT.with_name("frontdesk-kiosk.service").read_text()
+    unit.write_text(text.replace("/usr/bin/cage", "/bin/true"))
+    verified = analyze("verify", "--man=no", str(unit))
+    assert "frontdesk-kiosk.service" not in verified.stderr, verified.stderr
+
+
 def test_the_unit_is_good_and_exposes_little(tmp_path: Path) -> None:
     """`verify` wants its program to exist; `security` runs without a systemd that is running."""
     unit = tmp_path / "frontdesk.service"

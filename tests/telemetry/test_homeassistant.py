@@ -68,4 +68,8 @@ def test_what_the_owner_allows_appears_as_a_switch_and_a_button() -> None:
     sent = json.loads(Template(restart["command_template"]).render(value="PRESS", now=lambda: next(now)))
     assert sent == {"id": "ha-3.5", "args": {}}
     assert [Template(mute["value_template"]).render(value_json={"muted": on}) for on in (True, False)] == ["ON", "OFF"]
+    assert "kiosk" not in discovery("lobby", base, "0.1.0")["components"]
+    kiosk = discovery("lobby", base, "0.1.0", kiosk=True)["components"]["kiosk"]
+    standing = {"kiosk": {"state": "offline", "why": "microphone.silent"}}
+    assert Template(kiosk["value_template"]).render(value_json=standing) in kiosk["options"]
     assert "mute" not in discovery("lobby", base, "0.1.0", ["restart"])["components"]

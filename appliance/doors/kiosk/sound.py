@@ -145,6 +145,7 @@ class Sound:
             "latency_ms": {name: None if end is None else end.latency_ms for name, end in ends.items()},
             "xruns": self.xruns + sum(end.xruns for end in ends.values() if end is not None),
             "gaps": 0 if self._loudspeaker is None else self._loudspeaker.gaps,
+            "dropped": 0 if self._loudspeaker is None else self._loudspeaker.ring.dropped,
             "echo_steps": self._echo.steps,
         }
 
