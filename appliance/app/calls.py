@@ -82,12 +82,15 @@ class Calls:
         self._taken += 1
         return self._release
 
-    async def answer(self, line: Line, *, greet: bool = True) -> None:
-        """Hold a whole conversation; one that was lost before goes on where it was."""
+    async def answer(
+        self, line: Line, *, greet: bool = True, adapt: Callable[[Desk], Desk] = lambda desk: desk
+    ) -> None:
+        """Hold a whole conversation; one that was lost before goes on where it was. `adapt` the desk to the door."""
         assert self._desks, "admit comes before answer"
         desk = self._desks.get(line.desk, self._desks[""])
         if self._engines is not None:
             desk = replace(desk, engines=self._engines(line.door))
+        desk = adapt(desk)
         first = f"{line.opening} {desk.notice}".strip() if line.opening else ""
         opening = await render(desk.engines.tts, first) if first else None
         conversation = Conversation(line, desk, self._emit, self._recall(line.call), opening)
@@ -105,10 +108,10 @@ class Calls:
             if line.ended in COMING_BACK:
                 self._remember(line.call, conversation.memory, desk)
 
-    async def answer_visitor(self, line: Line, *, greet: bool) -> None:
+    async def answer_visitor(self, line: Line, *, greet: bool, adapt: Callable[[Desk], Desk]) -> None:
         """As `answer`, before all callers."""
         with for_visitor():
-            await self.answer(line, greet=greet)
+            await self.answer(line, greet=greet, adapt=adapt)
 
     async def speak(self, line: Line, words: str) -> None:
         """Say something to a line that has no conversation. Raises NotReady or EngineError."""

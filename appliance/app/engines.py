@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from appliance.engines.contracts import Engines
+from appliance.engines.local.precedence import Precedence
 from appliance.engines.local.proxy import (
     LocalLanguageModel,
     LocalReader,
@@ -57,14 +58,20 @@ class EngineRoom:
         self.tts = tts_worker(config, tuning, emit)
         self.sense = sense_worker(config, emit)
         stt, llm, tts = LocalRecogniser(self.stt), LocalLanguageModel(self.llm), LocalSynthesiser(self.tts)
-        self.precedence = {"stt": stt.precedence, "llm": llm.precedence, "tts": tts.precedence}
+        reader = LocalReader(self.sense)
+        self.precedence: Mapping[str, Precedence] = {
+            "stt": stt.precedence,
+            "llm": llm.precedence,
+            "tts": tts.precedence,
+            "sense": reader.precedence,
+        }
         """Who had to wait for the visitor at the kiosk."""
         self.engines = Engines(
             stt=stt,
             llm=llm,
             tts=tts,
-            sense=LocalTurnDetector(self.sense),
-            reader=LocalReader(self.sense),
+            sense=LocalTurnDetector(self.sense, reader.precedence),
+            reader=reader,
         )
 
     @property

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from appliance.doors.kiosk.door import CLOSED, KioskDoor
 from appliance.doors.kiosk.hook import Hook
-from appliance.doors.kiosk.wake import NearSpeech, Recognise, Waker, Word
-from appliance.engines.contracts import Recogniser
+from appliance.doors.kiosk.wake import NearSpeech, Recognise, Waker, Word, called
+from appliance.engines.contracts import Recogniser, Transcript
 from appliance.engines.local.precedence import for_visitor
+from appliance.flow.desk import Desk
 from appliance.flow.vad import Silero, VoiceDetector
 from appliance.terms.clock import Clock
 from appliance.terms.config import Config, KioskConfig
@@ -36,7 +39,7 @@ def open_kiosk(
     waker, word = _waker(config.kiosk, stt)
     return KioskDoor(
         config.kiosk,
-        answer=calls.answer_visitor,
+        answer=partial(calls.answer_visitor, adapt=partial(_adapted, config.kiosk, word)),
         admit=calls.admit_visitor,
         missing=lambda: [CLOSED] if calls.draining else missing(),
         waker=waker,
@@ -44,6 +47,26 @@ def open_kiosk(
         clock=clock,
         emit=emit,
     )
+
+
+def _adapted(config: KioskConfig, word: str, desk: Desk) -> Desk:
+    """Nobody asks an empty lobby whether it is still there; and the wake word is no part of what is said."""
+    stt = desk.engines.stt
+    engines = replace(desk.engines, stt=Called(word, stt)) if word else desk.engines
+    return replace(desk, engines=engines, silence_s=0.0 if config.leave_s else desk.silence_s)
+
+
+class Called:
+    """A recogniser of somebody who says a wake word first: that is no part of what they say."""
+
+    def __init__(self, word: str, stt: Recogniser) -> None:
+        self._word = word
+        self._stt = stt
+
+    async def transcribe(self, pcm: Pcm, *, partial: bool = False, terms: str = "") -> Transcript:
+        heard = await self._stt.transcribe(pcm, partial=partial, terms=terms)
+        text, again = called(self._word, heard.text), called(self._word, heard.again)
+        return replace(heard, text=heard.text if text is None else text, again=heard.again if again is None else again)
 
 
 def check_kiosk(config: KioskConfig) -> None:

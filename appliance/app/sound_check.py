@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Any
 
@@ -35,7 +34,10 @@ def check_sound(config: KioskConfig) -> list[Line]:
         sound = portaudio()
     except OwnerError as error:
         return [Line(what="kiosk", good=False, found=str(error), mend=error.mend)]
-    chosen = {kind: _chosen(sound, kind, wanted) for kind, wanted in _wanted(config).items()}
+    try:
+        chosen = {kind: _chosen(sound, kind, wanted) for kind, wanted in _wanted(config).items()}
+    except DeviceError as error:
+        return [Line(what="kiosk", good=False, found=str(error), mend=error.mend)]
     lines = [line for _, found in chosen.values() for line in found]
     microphone, loudspeaker = (chosen[kind][0] for kind in ("microphone", "loudspeaker"))
     if microphone is None or loudspeaker is None:
@@ -63,10 +65,9 @@ def _chosen(sound: Any, kind: Kind, wanted: str) -> tuple[SoundDevice | None, li
 def _try(sound: Any, microphone: SoundDevice, loudspeaker: SoundDevice) -> list[Line]:
     """Play a tone and listen to it. Raises DeviceError."""
     heard: list[Pcm] = []
-    went = threading.Event()
     ear = Microphone(sound, microphone, heard.append)
     try:
-        mouth = Loudspeaker(sound, loudspeaker, 1.0, lambda block: went.set() if block.any() else None)
+        mouth = Loudspeaker(sound, loudspeaker, lambda block: None, ring_s=1.0)
         try:
             ear.start()
             mouth.start()

@@ -13,7 +13,6 @@ from appliance.terms.errors import BadInput
 from .api import told
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-MAX_BODY = 1000
 
 
 class Kiosk(Protocol):
@@ -56,9 +55,8 @@ class KioskApi:
 
     async def _presence(self, request: web.Request) -> web.Response:
         """`{"somebody": true}`: a sensor has seen one; false: they have gone."""
-        data = await request.content.read(MAX_BODY)
         try:
-            body = json.loads(data)
+            body = json.loads(await request.read())  # the server bounds it
         except ValueError:
             raise BadInput("The body is no JSON.") from None
         self._kiosk.presence(somebody=somebody(body))

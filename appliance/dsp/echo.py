@@ -21,7 +21,7 @@ from appliance.terms.units import CAPTURE_RATE, Pcm
 
 from .linear_echo import BLOCK, LinearEcho, Samples, power
 
-MOST_WAITING = 8
+MOST_WAITING = 12
 """Blocks of what was played. More is no unevenness any more, but a loudspeaker whose clock runs ahead."""
 FULL = 32768.0
 TINY = 1e-9
@@ -29,7 +29,7 @@ SPEECH = slice(3, 70)
 """150 Hz to 3.5 kHz, in bins of 50 Hz."""
 PLAYED_POWER = 1e-7
 """An estimated echo below −70 dBFS is none."""
-RECENT = 0.4
+RECENT, SOON = 0.4, 0.1
 RISES, FALLS = 1.01, 1.01 ** (-0.7 / 0.3)
 """How the rest's share of the echo is followed, bin by bin: so that it stays above the true one 30 % of the time."""
 MARGIN = 6.0
@@ -38,14 +38,17 @@ NOISE_FALLS, NOISE_RISES = 0.9, 1.002
 NOISE_MARGIN = 3.0
 NEAR = 0.7
 """So much of what is left must be more than a rest."""
-ABOVE_DB = -20.0
+ABOVE_DB = -12.0
 """And so loud, against the loudest echo lately, which fades by 13 dB a second."""
 FADES = 0.97
-WORKS = 0.3
+WORKS = 0.15
 """LinearEcho's word counts where it leaves less of the echo, by power."""
-LOST, LOST_BLOCKS = 0.8, 300
-"""Where it has left so much for three seconds of our speech, the room is another one, or the delay."""
-BLOCKS_TO_BEGIN, BLOCKS_TO_END = 2, 30
+HELPS = 0.8
+"""A visitor who is heard is what came in, less the echo: by so much at least, or AEC3 would do as well."""
+HARMS, HARMED_BLOCKS = 1.2, 30
+"""Where more is left than came in, for 0.3 s of our speech, a wrong echo is taken out: the room, or the delay, is
+another one now. (To the rest alone that would look like a visitor.)"""
+BLOCKS_TO_BEGIN, BLOCKS_TO_END = 4, 30
 AEC3_DELAY = 96
 """Samples that AEC3 holds back."""
 LEVELS = 1
@@ -80,7 +83,7 @@ class EchoCanceller:
         self._waiting.extend(self._played.feed(pcm))
         while len(self._waiting) > MOST_WAITING:
             self._waiting.popleft()
-            self.steps += 1
+            self._step()
 
     def heard(self, pcm: Pcm) -> tuple[Pcm, Pcm]:
         """(n,) int16 of the microphone; what of it is ready, as it was and cleaned, each (10 ms × n,) int16."""
@@ -93,7 +96,7 @@ class EchoCanceller:
         silenced = self._silencing.process(heard, played)
         left, echo = self._linear.feed(played.astype(np.float32) / FULL, heard.astype(np.float32) / FULL)
         speaks = self._visitor.speaks(left, echo)
-        if self._visitor.lost:
+        if self._visitor.mistaken:
             self._linear.forget()
             self._visitor = _Visitor()
         plain = np.clip(left * FULL, -FULL, FULL - 1).astype(np.int16)
@@ -110,8 +113,15 @@ class EchoCanceller:
     def _next(self) -> Pcm:
         if self._waiting:
             return self._waiting.popleft()
-        self.steps += 1
+        self._step()
         return np.zeros(BLOCK, np.int16)
+
+    def _step(self) -> None:
+        """What was played is a block later now, or earlier, against its echo."""
+        self.steps += 1
+        if self._share or self._visitor.judges:
+            self._linear.forget()
+            self._visitor = _Visitor()
 
 
 class _Visitor:
@@ -119,14 +129,21 @@ class _Visitor:
 
     def __init__(self) -> None:
         bins = BLOCK + 1
-        self.lost = False
-        """The canceller takes out hardly anything, and has for a second."""
+        self.mistaken = False
+        """What the canceller takes out is not our echo."""
         self._left, self._echo = np.full(bins, 1e-6), np.full(bins, TINY)
         self._noise: npt.NDArray[np.float32] | None = None
         self._share = np.ones(bins)
         """Of the echo that is left, by bin."""
         self._loudest = 0.0
-        self._hits = self._holds = self._useless = 0
+        self._in = self._out = TINY
+        """The power that came in, and that is left, lately."""
+        self._hits = self._holds = self._harmed = 0
+
+    @property
+    def judges(self) -> bool:
+        """Has there been an echo to judge by?"""
+        return self._noise is not None
 
     def speaks(self, left: Samples, echo: Samples) -> bool:
         """(160,) float32, full scale 1."""
@@ -134,6 +151,7 @@ class _Visitor:
         if float(echo @ echo) / BLOCK < PLAYED_POWER:
             return self._holds > 0
         self._follow(power(np.fft.rfft(left, 2 * BLOCK)), power(np.fft.rfft(echo, 2 * BLOCK)))
+        self._compare(left, left + echo)
         assert self._noise is not None
         rest = MARGIN * self._share * self._echo + NOISE_MARGIN * self._noise
         more = float(np.maximum(self._left - rest, 0)[SPEECH].sum())
@@ -141,9 +159,10 @@ class _Visitor:
         loud = more > 10 ** (ABOVE_DB / 10) * self._loudest
         hit = loud and more > NEAR * float(self._left[SPEECH].sum())
         self._hits = self._hits + 1 if hit else max(0, self._hits - 1)
-        works = self._works()
-        if works and self._hits >= BLOCKS_TO_BEGIN:
+        if self._hits >= BLOCKS_TO_BEGIN and self._works():
             self._holds = BLOCKS_TO_END
+        if self._out > self._in:
+            self._holds = 0
         return self._holds > 0
 
     def _follow(self, left: npt.NDArray[np.float32], echo: npt.NDArray[np.float32]) -> None:
@@ -155,12 +174,17 @@ class _Visitor:
         share = np.maximum(self._left - 2 * self._noise, 0) / (self._echo + TINY)
         self._share = np.clip(self._share * np.where(share > self._share, RISES, FALLS), 1e-5, 1.0)
 
+    def _compare(self, left: Samples, heard: Samples) -> None:
+        """Is less left than came in?"""
+        self._in += SOON * (float(heard @ heard) - self._in)
+        self._out += SOON * (float(left @ left) - self._out)
+        self._harmed = self._harmed + 1 if self._out > HARMS * self._in else 0
+        self.mistaken = self._harmed > HARMED_BLOCKS
+
     def _works(self) -> bool:
         """Is the linear canceller to be believed?"""
-        left = float((self._share * self._echo)[SPEECH].sum() / self._echo[SPEECH].sum())
-        self._useless = self._useless + 1 if left > LOST else 0
-        self.lost = self._useless > LOST_BLOCKS
-        return left < WORKS
+        rest = float((self._share * self._echo)[SPEECH].sum() / self._echo[SPEECH].sum())
+        return rest < WORKS and self._out < HELPS * self._in
 
 
 class _Blocks:

@@ -295,6 +295,8 @@ class KioskConfig:
     loudspeaker: str = ""
     duplex: Literal["full", "half"] = "full"
     """`half`: it does not listen while it speaks, for devices whose echo cannot be taken out."""
+    echo_ms: Annotated[int, Ge(0), Le(3000)] = 400
+    """With `half`: so long it still sounds what was spoken, in the room, or on its way over Bluetooth."""
     noise: Annotated[int, Ge(0), Le(4)] = 2
     """How hard noise is held down: 0 not at all, 1 to 4 by 6, 12, 18 or 21 dB."""
     near_dbfs: Annotated[float, Ge(-80), Le(0)] = -45.0

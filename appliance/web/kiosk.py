@@ -33,6 +33,7 @@ CONTRAST = 4.5
 MAX_LOGO_BYTES = 1_000_000
 MAX_WORDS_BYTES = 64_000
 LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+FORWARDED = ("Forwarded", "X-Forwarded-For")
 LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 BELL = '<svg class="mark" aria-hidden="true"><use href="/pages/icons.svg#bell"/></svg>'
 LOGO = '<img class="mark logo" src="/kiosk/logo" alt="">'
@@ -105,12 +106,18 @@ def own_screen(handler: Handler) -> Handler:
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         host = request.url.host or ""
+        if any(name in request.headers for name in FORWARDED):  # by a proxy on the device, for somebody elsewhere
+            return _refused()
         if not _is_loopback(request.remote) or not (host == "localhost" or _is_loopback(host)):
-            message = "The kiosk's screen is shown on the device itself only."
-            return web.json_response({"error": "kiosk", "message": message}, status=403)
+            return _refused()
         return await handler(request)
 
     return guarded
+
+
+def _refused() -> web.Response:
+    message = "The kiosk's screen is shown on the device itself only."
+    return web.json_response({"error": "kiosk", "message": message}, status=403)
 
 
 def _is_loopback(remote: str | None) -> bool:

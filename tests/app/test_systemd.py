@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -80,6 +81,8 @@ def test_the_screens_unit_is_good(tmp_path: Path) -> None:
     unit.write_text(text.replace("/usr/bin/cage", "/bin/true"))
     verified = analyze("verify", "--man=no", str(unit))
     assert "frontdesk-kiosk.service" not in verified.stderr, verified.stderr
+    names = re.findall(r"\$\{([^}]*)\}", text)
+    assert set(names) == {"KIOSK_URL"}, "systemd knows no other expansion"
 
 
 def test_the_unit_is_good_and_exposes_little(tmp_path: Path) -> None:

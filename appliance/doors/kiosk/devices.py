@@ -6,6 +6,7 @@ import ctypes
 import ctypes.util
 import fnmatch
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -43,6 +44,10 @@ def portaudio() -> Any:
         import sounddevice
     except OSError as error:  # its C library
         raise DeviceError(f"sound: {error}", mend="sudo apt-get install libportaudio2") from error
+    except Exception as error:  # PortAudio's own, which cannot be named before it is there
+        raise DeviceError(
+            f"sound: {error}", mend="Does the sound system of this computer work? Try `aplay -l`."
+        ) from error
     alsa = ctypes.util.find_library("asound")
     if alsa:
         ctypes.CDLL(alsa).snd_lib_error_set_handler(_QUIET)
@@ -50,7 +55,24 @@ def portaudio() -> Any:
 
 
 def devices(sound: Any, kind: Kind) -> list[SoundDevice]:
-    """All of a kind, as PortAudio knew them when it started."""
+    """All of a kind, as PortAudio knew them when it started. Raises DeviceError."""
+    try:
+        return _devices(sound, kind)
+    except sound.PortAudioError as error:
+        raise DeviceError(f"sound devices cannot be listed: {error}") from error
+
+
+def start_again(sound: Any) -> None:
+    """Have PortAudio look which devices there are, once all streams are closed. Raises DeviceError."""
+    with suppress(sound.PortAudioError):  # it had not started
+        sound._terminate()
+    try:
+        sound._initialize()
+    except sound.PortAudioError as error:
+        raise DeviceError(f"sound: {error}") from error
+
+
+def _devices(sound: Any, kind: Kind) -> list[SoundDevice]:
     key, side = ("max_input_channels", 0) if kind == "microphone" else ("max_output_channels", 1)
     usual = sound.default.device[side]
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -24,7 +25,7 @@ from appliance.terms.events import (
     StateChanged,
     as_json,
 )
-from appliance.terms.frame import Frame
+from appliance.terms.frame import Frame, silence
 from appliance.terms.units import FRAME_MS, Pcm, dbfs
 
 from .devices import Kind
@@ -32,14 +33,14 @@ from .health import Touch
 from .hook import Hook
 from .line import KioskLine
 from .screen import Handler, Screen
-from .sound import Heard, Sound
+from .sound import Heard, Sound, told
 from .wake import Waker
 
 log = logging.getLogger(__name__)
 
 CLOSED = "closed"
 IDLE, OFFLINE, WAITING = "idle", "offline", State.WAITING.value
-BEFORE_S = 1.2
+BEFORE_S = 1.6
 """So much of what was said before we noticed belongs to the conversation."""
 LOOK_S = 0.25
 MISSED_S = 10.0
@@ -98,6 +99,7 @@ class KioskDoor:
         """Of the conversation."""
         self._quiet_since = 0.0
         self._lost_since: float | None = None
+        self._spoke_at = -math.inf
         self._library = True
         self._closing = False
         self._told = KioskChanged(state="")
@@ -118,6 +120,7 @@ class KioskDoor:
             log.error("%s", error)
             log.error("%s", error.mend)
         self._looking = asyncio.create_task(self._look(), name="kiosk")
+        self._looking.add_done_callback(told)
 
     async def close(self) -> None:
         """After the conversation has ended."""
@@ -129,6 +132,7 @@ class KioskDoor:
         if self._call is not None:
             await asyncio.wait({self._call})
         self._show()
+        await self._screen.close()
         await self._sound.stop()
         await self._hook.close()
 
@@ -162,7 +166,8 @@ class KioskDoor:
     # --- hearing
 
     def _hear(self, heard: Heard) -> None:
-        frame = Frame(pcm=heard.pcm, at=heard.at)
+        deaf = self._deaf(heard.at)
+        frame = silence(heard.at) if deaf else Frame(pcm=heard.pcm, at=heard.at)
         line = self._line
         if line is not None:
             line.hear(frame)
@@ -170,8 +175,15 @@ class KioskDoor:
             return
         self._before.append(frame)
         waker = self._waker
-        if waker is not None and self._why() == "" and waker.feed(heard):
+        if waker is not None and not deaf and self._why() in ("", "tap.stuck") and waker.feed(heard):
             self._begin(greet=False, before=tuple(frame for frame in self._before if frame.at > waker.since))
+
+    def _deaf(self, now: float) -> bool:
+        """Half duplex: while we speak, and as long as that still sounds."""
+        if self._config.duplex == "full":
+            return False
+        self._spoke_at = now if self._sound.queued_ms else self._spoke_at
+        return now - self._spoke_at < self._config.echo_ms / 1000
 
     def _level(self, heard: Heard) -> None:
         self._frames += 1
@@ -190,10 +202,9 @@ class KioskDoor:
             release = self._admit()
         except NotReady:
             return  # `_look` shows why
-        half = self._config.duplex == "half"
-        self._line = line = KioskLine(self._sound, self._told_by_call, half=half, before=before)
+        self._line = line = KioskLine(self._sound, self._told_by_call, before)
         self._state, self._quiet_since, self._lost_since = WAITING, self._clock.now(), None
-        if self._config.wake == "word" and not greet and not half:
+        if self._config.wake == "word" and not greet and self._config.duplex == "full":
             line.play(chime(line.rate_out))
         self._call = asyncio.create_task(self._hold(line, release, greet=greet), name=f"call {line.call}")
         self._show()
@@ -213,7 +224,9 @@ class KioskDoor:
                 self._waker.reset()
             self._show()
 
-    def _told_by_call(self, event: Event) -> None:
+    def _told_by_call(self, call: str, event: Event) -> None:
+        if self._line is None or self._line.call != call:
+            return  # the last one's
         if isinstance(event, StateChanged):
             self._state, self._quiet_since = event.state.value, self._clock.now()
             self._show()

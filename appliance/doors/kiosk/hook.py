@@ -38,7 +38,7 @@ class Hook:
     async def close(self) -> None:
         """After the last run."""
         if self._running is not None:
-            await asyncio.wait({self._running}, timeout=WITHIN_S)
+            await asyncio.wait({self._running}, timeout=2 * WITHIN_S)
 
     async def _run(self) -> None:
         while self._next is not None:

@@ -8,14 +8,12 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Protocol
 
 from appliance.terms.events import Event
-from appliance.terms.frame import Frame, silence
+from appliance.terms.frame import Frame
 from appliance.terms.line import COMING_BACK
 from appliance.terms.units import Pcm
 
-MOST_HEARD = 75
-"""A second and a half that waits to be heard, what was said before we noticed counted in; more, and the oldest goes."""
-ECHO_S = 0.3
-"""So long a room still rings, for devices that do not listen meanwhile."""
+MOST_HEARD = 100
+"""Two seconds that wait to be heard, what was said before we noticed counted in; more, and the oldest goes."""
 
 
 class Out(Protocol):
@@ -32,7 +30,7 @@ class Out(Protocol):
 
 
 class KioskLine:
-    """One conversation, from a visitor's coming to their going; with `half`, nothing is heard while we speak."""
+    """One conversation, from a visitor's coming to their going."""
 
     door = "kiosk"
     lead_ms = 60.0
@@ -42,15 +40,13 @@ class KioskLine:
     held = False
     network = None
 
-    def __init__(self, out: Out, show: Callable[[Event], None], *, half: bool, before: Iterable[Frame] = ()) -> None:
-        """`show` is told this call's events; `before`: what was said before it was noticed."""
+    def __init__(self, out: Out, show: Callable[[str, Event], None], before: Iterable[Frame] = ()) -> None:
+        """`show` is told this call's name and its events; `before`: what was said before it was noticed."""
         self.call = secrets.token_urlsafe(16)
         self.ended = ""
         self.rate_out = out.rate
         self._out = out
         self._show = show
-        self._half = half
-        self._spoke_at = -ECHO_S
         self._heard: asyncio.Queue[Frame | None] = asyncio.Queue(MOST_HEARD)
         for frame in before:
             self.hear(frame)
@@ -61,12 +57,8 @@ class KioskLine:
 
     def hear(self, frame: Frame) -> None:
         """20 ms of the room."""
-        if self.ended:
-            return
-        if self._half:
-            self._spoke_at = frame.at if self._out.queued_ms else self._spoke_at
-            frame = silence(frame.at) if frame.at - self._spoke_at < ECHO_S else frame
-        self._put(frame)
+        if not self.ended:
+            self._put(frame)
 
     def play(self, pcm: Pcm) -> None:
         self._out.play(pcm)
@@ -83,7 +75,7 @@ class KioskLine:
         return self._out.played_samples
 
     def tell(self, event: Event) -> None:
-        self._show(event)
+        self._show(self.call, event)
 
     def hang_up(self, reason: str) -> None:
         """Whoever stood here is not waited for: the next one is somebody else."""

@@ -31,6 +31,7 @@ class Screen:
         self._status: Message = {}
         self._said: deque[Message] = deque(maxlen=MOST_REMEMBERED)
         self._screens: set[asyncio.Queue[Message]] = set()
+        self._sockets: set[web.WebSocketResponse] = set()
 
     def routes(self, own_screen: Callable[[Handler], Handler]) -> list[web.RouteDef]:
         """`own_screen` is what keeps everybody else out."""
@@ -58,6 +59,10 @@ class Screen:
             else:
                 screen.put_nowait(message)
 
+    async def close(self) -> None:
+        """Hang up on all of them: they come again until somebody answers."""
+        await asyncio.gather(*(socket.close() for socket in tuple(self._sockets)), return_exceptions=True)
+
     async def _come(self, request: web.Request) -> web.StreamResponse:
         if len(self._screens) >= MOST_SCREENS:
             return web.json_response({"error": "busy", "message": "There are enough screens."}, status=503)
@@ -67,6 +72,7 @@ class Screen:
         for known in (self._status, *self._said):
             unsent.put_nowait(known)
         self._screens.add(unsent)
+        self._sockets.add(socket)
         sending = asyncio.create_task(self._send(socket, unsent))
         try:
             async for received in socket:
@@ -74,6 +80,7 @@ class Screen:
                     self._take(received.data)
         finally:
             self._screens.discard(unsent)
+            self._sockets.discard(socket)
             sending.cancel()
         return socket
 

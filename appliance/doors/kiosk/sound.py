@@ -1,7 +1,7 @@
 """The kiosk's sound: both devices opened, watched and opened again, their two sides brought together in the event loop.
 
 Everything here runs in the loop but PortAudio's callbacks, which append to bounded deques (an append is atomic), and
-what opens and closes devices, which may take a tenth of a second and has a thread.
+what is asked of PortAudio, which has a thread.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,11 +25,14 @@ from appliance.terms.config import KioskConfig
 from appliance.terms.errors import DeviceError
 from appliance.terms.units import CAPTURE_RATE, FRAME_SAMPLES, Pcm
 
-from .devices import RATE, Kind, choose, devices, portaudio
+from .devices import RATE, Kind, choose, devices, portaudio, start_again
 from .health import RealRate, Silence, Unheard
 from .streams import BLOCK_S, Loudspeaker, Microphone
 
 log = logging.getLogger(__name__)
+
+AnyStream = TypeVar("AnyStream", Microphone, Loudspeaker)
+Result = TypeVar("Result")
 
 RING_S = 0.5
 MOST_BLOCKS = 50
@@ -39,6 +43,7 @@ LOST_S = 0.5
 RETRY_S = 0.7
 FRAME_S = 0.02
 KINDS: tuple[Kind, Kind] = ("microphone", "loudspeaker")
+SILENT, UNHEARD = "microphone.silent", "loudspeaker.unheard"
 MISSING: dict[Kind, str] = {"microphone": "microphone.missing", "loudspeaker": "loudspeaker.missing"}
 
 
@@ -69,13 +74,13 @@ class Sound:
         hear: Callable[[Heard], None],
         changed: Callable[[Kind, bool, str], None],
     ) -> None:
-        self.xruns = 0
-        """Of streams that are closed; see `about`."""
         self._config = config
         self._clock = clock
         self._hear = hear
         self._changed = changed
         self._sound: Any = None
+        self._portaudio = ThreadPoolExecutor(1, "portaudio")
+        """All that is asked of PortAudio, one after the other: it may take a tenth of a second, or hang."""
         self._microphone: Microphone | None = None
         self._loudspeaker: Loudspeaker | None = None
         self._captured: deque[Pcm] = deque(maxlen=MOST_BLOCKS)
@@ -85,10 +90,13 @@ class Sound:
         self._raw, self._clean, self._last_played = (np.zeros(0, np.int16) for _ in range(3))
         self._silence, self._unheard = Silence(), Unheard()
         self._real: dict[Kind, RealRate] = {}
-        self._works: dict[Kind, str] = {"microphone": "", "loudspeaker": ""}
+        self._missing: set[Kind] = set()
+        self._told: dict[Kind, str] = {}
         self._heard_at = 0.0
-        self._before = 0.0
-        """What earlier loudspeakers have played, in seconds."""
+        self._xruns = 0
+        """Of streams that are closed."""
+        self._before_s = 0.0
+        """What earlier loudspeakers have played."""
         self._unplayed = 0
         """Samples at `rate` that nothing plays, and that count as played as time goes on."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -101,12 +109,15 @@ class Sound:
         self._sound = portaudio()
         await self._open()
         self._tasks = [asyncio.create_task(work, name="kiosk sound") for work in (self._watch(), self._go_on())]
+        for task in self._tasks:
+            task.add_done_callback(told)
 
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.to_thread(self._close)
+        await self._close([end for end in (self._microphone, self._loudspeaker) if end is not None])
+        self._portaudio.shutdown(wait=False)
 
     def play(self, pcm: Pcm) -> None:
         """Queue (n,) int16 at `rate`."""
@@ -130,20 +141,20 @@ class Sound:
     def played_samples(self) -> int:
         """At `rate`, since the start."""
         speaker = self._loudspeaker
-        return round((self._before + (0.0 if speaker is None else speaker.ring.taken / speaker.rate)) * RATE)
+        return round((self._before_s + (0.0 if speaker is None else speaker.ring.taken / speaker.rate)) * RATE)
 
     @property
     def problem(self) -> str:
         """Why there can be no conversation: a reason as `KioskChanged` has it, or empty."""
-        return next((why for why in self._works.values() if why and not why.startswith("loudspeaker.unheard")), "")
+        return next((why for kind in KINDS if (why := self._why(kind)) not in ("", UNHEARD)), "")
 
-    def about(self) -> dict[str, object]:
+    def about(self) -> dict[str, Any]:
         """How it stands, for the device's state."""
         ends = {"microphone": self._microphone, "loudspeaker": self._loudspeaker}
         return {
             **{name: None if end is None else end.name for name, end in ends.items()},
             "latency_ms": {name: None if end is None else end.latency_ms for name, end in ends.items()},
-            "xruns": self.xruns + sum(end.xruns for end in ends.values() if end is not None),
+            "xruns": self._xruns + sum(end.xruns for end in ends.values() if end is not None),
             "gaps": 0 if self._loudspeaker is None else self._loudspeaker.gaps,
             "dropped": 0 if self._loudspeaker is None else self._loudspeaker.ring.dropped,
             "echo_steps": self._echo.steps,
@@ -156,10 +167,9 @@ class Sound:
         while True:
             await asyncio.sleep(LOOK_S)
             now = self._clock.now()
-            lost = [end for end in (self._microphone, self._loudspeaker) if end is not None and _lost(end, now)]
-            if lost:
+            if lost := [end for end in (self._microphone, self._loudspeaker) if end is not None and _lost(end, now)]:
                 log.warning("the kiosk's %s is lost", " and ".join(end.kind for end in lost))
-                await asyncio.to_thread(self._close, lost)
+                await self._close(lost)
             elif now < self._retry_at:
                 continue
             if self._microphone is None or self._loudspeaker is None:
@@ -171,84 +181,92 @@ class Sound:
         failed = await self._open_missing()
         if failed and again and not self.queued_ms:
             # PortAudio knows only the devices of its start, and starts anew without any: nobody may be listening.
-            await asyncio.to_thread(self._start_again)
-            failed = await self._open_missing()
+            await self._close([end for end in (self._microphone, self._loudspeaker) if end is not None])
+            try:
+                await self._ask(start_again, self._sound)
+            except DeviceError as error:
+                failed = dict.fromkeys(KINDS, str(error))
+            else:
+                failed = await self._open_missing()
+        self._missing = set(failed)
         for kind in KINDS:
-            self._tell(kind, MISSING[kind] if kind in failed else "", failed.get(kind, ""))
+            self._tell(kind, failed.get(kind, ""))
 
     async def _open_missing(self) -> dict[Kind, str]:
         """Those that cannot be opened, and why."""
-        loop, failed = asyncio.get_running_loop(), dict[Kind, str]()
-        for kind in KINDS:
-            if (self._microphone if kind == "microphone" else self._loudspeaker) is None:
-                try:
-                    await asyncio.to_thread(self._open_one, kind, loop)
-                except DeviceError as error:
-                    failed[kind] = str(error)
+        failed = dict[Kind, str]()
+        if self._microphone is None:
+            try:
+                await self._begin_microphone()
+            except DeviceError as error:
+                failed["microphone"] = str(error)
+        if self._loudspeaker is None:
+            try:
+                await self._begin_loudspeaker()
+            except DeviceError as error:
+                failed["loudspeaker"] = str(error)
         return failed
 
-    def _open_one(self, kind: Kind, loop: asyncio.AbstractEventLoop) -> None:
-        """In a thread. Raises DeviceError."""
-        assert self._sound is not None
-        wanted = self._config.microphone if kind == "microphone" else self._config.loudspeaker
+    async def _begin_microphone(self) -> None:
+        """Raises DeviceError."""
+        hear = partial(self._note, asyncio.get_running_loop(), self._captured)
+        microphone = await self._ask(self._make, "microphone", self._config.microphone, Microphone, hear)
+        self._real["microphone"], self._silence = RealRate(microphone.rate), Silence()
+        self._in = Resampler(microphone.rate, CAPTURE_RATE)
+        self._microphone = microphone
+
+    async def _begin_loudspeaker(self) -> None:
+        """Raises DeviceError."""
+        note = partial(self._note, asyncio.get_running_loop(), self._emitted)
+        wanted = self._config.loudspeaker
+        loudspeaker = await self._ask(self._make, "loudspeaker", wanted, partial(Loudspeaker, ring_s=RING_S), note)
+        self._real["loudspeaker"], self._unheard = RealRate(loudspeaker.rate), Unheard()
+        self._out, self._reference = Resampler(RATE, loudspeaker.rate), Resampler(loudspeaker.rate, CAPTURE_RATE)
+        self._loudspeaker = loudspeaker
+
+    def _make(self, kind: Kind, wanted: str, make: Callable[..., AnyStream], note: Callable[[Pcm], None]) -> AnyStream:
+        """A stream of the wanted device, started; on PortAudio's thread. Raises DeviceError."""
         known = devices(self._sound, kind)
         device = choose(known, wanted)
         if device is None:
             names = ", ".join(repr(one.name) for one in known) or "none at all"
-            raise DeviceError(f"there is no {kind} {wanted!r}; there is {names}".replace(" ''", ""))
-        if kind == "microphone":
-            self._begin_microphone(Microphone(self._sound, device, partial(self._note, loop, self._captured)))
-        else:
-            note = partial(self._note, loop, self._emitted)
-            self._begin_loudspeaker(Loudspeaker(self._sound, device, RING_S, note))
-
-    def _begin_microphone(self, microphone: Microphone) -> None:
-        self._real["microphone"] = RealRate(microphone.rate)
-        self._in = Resampler(microphone.rate, CAPTURE_RATE)
-        self._captured.clear()
-        self._start_stream(microphone)
-        self._microphone = microphone
-
-    def _begin_loudspeaker(self, loudspeaker: Loudspeaker) -> None:
-        self._real["loudspeaker"] = RealRate(loudspeaker.rate)
-        self._out = Resampler(RATE, loudspeaker.rate)
-        self._reference = Resampler(loudspeaker.rate, CAPTURE_RATE)
-        self._emitted.clear()
-        self._start_stream(loudspeaker)
-        self._loudspeaker = loudspeaker
-
-    def _start_stream(self, stream: Microphone | Loudspeaker) -> None:
-        assert self._sound is not None
+            raise DeviceError(f"there is no {kind}{f' {wanted!r}' if wanted else ''}; there is {names}")
+        stream = make(self._sound, device, note)
         try:
             stream.start()
         except self._sound.PortAudioError as error:
             stream.close()
-            raise DeviceError(f"{stream.kind} {stream.name!r} does not start: {error}") from error
-        log.info("kiosk: %s %s at %d Hz, %g ms", stream.kind, stream.name, stream.rate, stream.latency_ms)
+            raise DeviceError(f"{kind} {device.name!r} does not start: {error}") from error
+        log.info("kiosk: %s %s at %d Hz, %g ms", kind, device.name, stream.rate, stream.latency_ms)
+        return stream
 
-    def _close(self, which: list[Microphone | Loudspeaker] | None = None) -> None:
-        """In a thread."""
-        for end in which if which is not None else [self._microphone, self._loudspeaker]:
-            if end is None:
-                continue
-            end.close()
-            self.xruns += end.xruns
-            if isinstance(end, Loudspeaker):
-                self._before += end.ring.taken / end.rate
-                self._loudspeaker = None
+    async def _close(self, which: Sequence[Microphone | Loudspeaker]) -> None:
+        for end in which:
+            if end is self._loudspeaker:
+                self._before_s += end.ring.taken / end.rate
+                self._loudspeaker, self._last_played = None, np.zeros(0, np.int16)
             else:
                 self._microphone = None
+            await self._ask(end.close)
+            self._xruns += end.xruns
 
-    def _start_again(self) -> None:
-        """In a thread: have PortAudio look which devices there are."""
-        assert self._sound is not None
-        self._close()
-        self._sound._terminate()
-        self._sound._initialize()
+    async def _ask(self, work: Callable[..., Result], *what: Any) -> Result:
+        """On PortAudio's thread, to its end even where nobody waits for that any more."""
+        done = asyncio.get_running_loop().run_in_executor(self._portaudio, partial(work, *what))
+        return await asyncio.shield(done)
 
-    def _tell(self, kind: Kind, why: str, details: str) -> None:
-        if self._works[kind] != why:
-            self._works[kind] = why
+    def _why(self, kind: Kind) -> str:
+        """Why a device does not work, or empty."""
+        if kind in self._missing:
+            return MISSING[kind]
+        if kind == "microphone":
+            return SILENT if self._silence.on else ""
+        return UNHEARD if self._unheard.on else ""
+
+    def _tell(self, kind: Kind, details: str) -> None:
+        why = self._why(kind)
+        if self._told.get(kind, "") != why:
+            self._told[kind] = why
             if why:
                 log.warning("%s", details)
             self._changed(kind, not why, why)
@@ -273,8 +291,9 @@ class Sound:
         while self._captured:
             block = self._captured.popleft()
             self._count("microphone", len(block))
-            if self._silence.feed(block, self._clock.now()):
-                self._tell("microphone", "microphone.silent" if self._silence.on else "", SILENT)
+            # Some speakerphones give nothing but zeros while we speak.
+            if not self._last_played.any() and self._silence.feed(block, self._clock.now()):
+                self._tell("microphone", "the microphone delivers nothing but zeros: is it muted?")
             raw, clean = self._echo.heard(self._in.feed(block))
             self._raw, self._clean = np.concatenate([self._raw, raw]), np.concatenate([self._clean, clean])
         while len(self._clean) >= FRAME_SAMPLES:
@@ -284,13 +303,13 @@ class Sound:
     def _give(self, clean: Pcm, raw: Pcm) -> None:
         played = self._last_played
         if self._unheard.feed(played, raw, FRAME_S):
-            self._tell("loudspeaker", "loudspeaker.unheard" if self._unheard.on else "", UNHEARD)
+            self._tell("loudspeaker", "the microphone hears nothing of the loudspeaker: is its volume at zero?")
         self._heard_at = self._clock.now()
         self._hear(Heard(pcm=clean, raw=raw, played=played, at=self._heard_at))
 
     def _count(self, kind: Kind, samples: int) -> None:
-        real = self._real[kind]
-        if not real.feed(samples, self._clock.now()):
+        real = self._real.get(kind)
+        if real is None or not real.feed(samples, self._clock.now()):
             return
         log.warning("the kiosk's %s has %d samples a second, and says otherwise", kind, real.lies)
         if kind == "microphone":
@@ -308,14 +327,16 @@ class Sound:
             if self._loudspeaker is None and self._unplayed:
                 passed = min(self._unplayed, round(FRAME_S * RATE))
                 self._unplayed -= passed
-                self._before += passed / RATE
+                self._before_s += passed / RATE
             if self._microphone is None and now - self._heard_at >= FRAME_S:
                 self._heard_at = now
                 self._hear(Heard(pcm=nothing, raw=nothing, played=nothing, at=now))
 
 
-SILENT = "the microphone delivers nothing but zeros: is it muted?"
-UNHEARD = "the microphone hears nothing of what the loudspeaker plays: is its volume at zero?"
+def told(task: asyncio.Task[None]) -> None:
+    """What ended a task that goes on for ever: a bug of ours."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("%s: a bug of ours", task.get_name(), exc_info=error)
 
 
 def _lost(end: Microphone | Loudspeaker, now: float) -> bool:

@@ -90,7 +90,7 @@ class Loudspeaker(Stream):
 
     kind = "loudspeaker"
 
-    def __init__(self, sound: Any, device: SoundDevice, ring_s: float, played: Callable[[Pcm], None]) -> None:
+    def __init__(self, sound: Any, device: SoundDevice, played: Callable[[Pcm], None], *, ring_s: float) -> None:
         """`played` is told each block, on PortAudio's thread. Raises DeviceError."""
         self._played = played
         self._silent = True

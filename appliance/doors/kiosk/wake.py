@@ -33,6 +33,9 @@ SURE_S = 0.2
 """So long it may still become sure by itself: the word has not been said to its end yet."""
 LOOK_S = 2.0
 """So much of the last sound it is asked about."""
+WORD_S = 1.4
+"""The word itself goes into the conversation, and is taken out of its words (`called`): cut out of the sound, it would
+take the beginning of the question with it."""
 LIKE = 0.75
 """How like the word's letters those of what was said must be: 1 is the same."""
 WINDOW = 16
@@ -79,8 +82,10 @@ class Word:
         probability = 0.0
         for features in self._features.process_streaming(heard.raw.tobytes()):
             probability = max(probability, self._model.process_streaming_prob(features) or 0.0)
-        if heard.at < self._deaf_until:
+        if self._asking is not None:
             return self._answered()
+        if heard.at < self._deaf_until:
+            return False
         if probability > self._model.probability_cutoff:
             self._hold(heard.at)
             return True
@@ -99,7 +104,7 @@ class Word:
         self._features.reset()
         self._model.reset()
         self._lately.clear()
-        self._perhaps_at = None
+        self._perhaps_at, self._deaf_until = None, -math.inf
 
     async def settled(self) -> None:
         """Once the recogniser has answered, if it was asked."""
@@ -107,17 +112,18 @@ class Word:
             await asyncio.wait({self._asking})
 
     def _hold(self, at: float) -> None:
-        self.since, self._deaf_until, self._perhaps_at = at, at + DEAF_S, None
+        self.since, self._deaf_until, self._perhaps_at = at - WORD_S, at + DEAF_S, None
 
     def _answered(self) -> bool:
-        if self._asking is None or not self._asking.done():
+        assert self._asking is not None
+        if not self._asking.done():
             return False
         task, self._asking = self._asking, None
         return task.result()
 
     async def _ask(self, pcm: Pcm) -> bool:
         assert self._recognise is not None
-        return said(self.words, await self._recognise(pcm))
+        return called(self.words, await self._recognise(pcm)) is not None
 
 
 class NearSpeech:
@@ -138,18 +144,19 @@ class NearSpeech:
         self._frames.clear()
 
 
-def said(wanted: str, text: str) -> bool:
-    """Is it among these words, as a recogniser writes them ("Hay Jarvis.")?"""
-    letters, words = _letters(wanted), [_letters(word) for word in text.split()]
+def called(wanted: str, text: str) -> str | None:
+    """What follows the word in a recogniser's text ("Hay Jarvis, is it …"); None where it is not among these words."""
+    letters, words = _letters(wanted), text.split()
     count = len(wanted.split())
     likeness = difflib.SequenceMatcher(autojunk=False)
     likeness.set_seq2(letters)
+    best, end = LIKE, 0
     for length in {count - 1, count, count + 1} - {0}:
         for start in range(len(words) - length + 1):
-            likeness.set_seq1("".join(words[start : start + length]))
-            if likeness.ratio() >= LIKE:
-                return True
-    return False
+            likeness.set_seq1(_letters("".join(words[start : start + length])))
+            if likeness.ratio() >= best:
+                best, end = likeness.ratio(), start + length
+    return " ".join(words[end:]) if end else None
 
 
 def _letters(text: str) -> str:

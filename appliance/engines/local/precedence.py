@@ -40,11 +40,12 @@ class Precedence:
 
     @contextmanager
     def request(self, *, in_advance: bool = False) -> Iterator[int]:
-        """Its priority, while it lasts. Raises EngineFull for what is refused."""
+        """Its priority, while it lasts: the same for all of a conversation, whose requests must keep their order.
+        Raises EngineFull for what is refused."""
         if _for_visitor.get():
             self._visitors += 1
             try:
-                yield IN_ADVANCE if in_advance else FIRST
+                yield FIRST
             finally:
                 self._visitors -= 1
             return
@@ -52,4 +53,4 @@ class Precedence:
             self.refused += 1
             raise EngineFull("the visitor at the kiosk goes first")
         self.slowed += bool(self._visitors)
-        yield IN_ADVANCE if in_advance else USUAL
+        yield USUAL

@@ -13,7 +13,7 @@ from appliance.terms.meaning import Meaning
 from appliance.terms.units import CAPTURE_RATE, Pcm
 from appliance.workers.supervisor import Worker
 
-from .precedence import IN_ADVANCE, USUAL, Precedence
+from .precedence import IN_ADVANCE, Precedence
 
 STT_DEADLINE_S = 10.0
 LLM_DEADLINE_S = 30.0
@@ -35,7 +35,7 @@ class LocalRecogniser:
     async def transcribe(self, pcm: Pcm, *, partial: bool = False, terms: str = "") -> Transcript:
         heard: dict[str, str] = {}
         with self.precedence.request(in_advance=partial) as priority:
-            arguments = {"priority": priority, **({"partial": True} if partial else {"terms": terms})}
+            arguments = {"partial": True, "priority": IN_ADVANCE} if partial else {"terms": terms, "priority": priority}
             request = self._worker.stream("transcribe", arguments, _bytes(pcm), deadline_s=STT_DEADLINE_S)
             async with aclosing(request) as parts:
                 async for part in parts:
@@ -58,7 +58,7 @@ class LocalLanguageModel:
 
     async def prefill(self, call: str, messages: Sequence[Message], *, ended: bool = True) -> None:
         told = {"call": call, "messages": [[m.role, m.text] for m in messages], "ended": ended}
-        with self.precedence.request(in_advance=True) as priority:
+        with self.precedence.request(in_advance=not ended) as priority:
             request = self._worker.stream("prefill", {**told, "priority": priority}, deadline_s=LLM_DEADLINE_S)
             async with aclosing(request) as parts:
                 async for _ in parts:
@@ -101,34 +101,40 @@ class LocalSynthesiser:
 
 
 class LocalTurnDetector:
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, precedence: Precedence) -> None:
+        """`precedence`: of the worker, which it shares with the reader."""
         self._worker = worker
+        self._precedence = precedence
 
     async def end_probability(self, pcm: Pcm) -> float:
         if not self._worker.is_ready:
             raise EngineDown("sense is not ready")  # nobody waits for it: pauses and words decide alone
         probability = 0.5
-        async with aclosing(self._worker.stream("end", {}, _bytes(pcm), deadline_s=SENSE_DEADLINE_S)) as parts:
-            async for part in parts:
-                probability = float(part.meta["probability"])
+        with self._precedence.request() as priority:
+            told = {"priority": priority}
+            async with aclosing(self._worker.stream("end", told, _bytes(pcm), deadline_s=SENSE_DEADLINE_S)) as parts:
+                async for part in parts:
+                    probability = float(part.meta["probability"])
         return probability
 
 
 class LocalReader:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
+        self.precedence = Precedence()
 
     async def read(self, texts: Sequence[str], *, ahead: bool = False) -> list[Meaning]:
         found: list[Meaning] = []
         at_once = READ_AHEAD_AT_ONCE if ahead else READ_AT_ONCE
         deadline_s = READ_AHEAD_DEADLINE_S if ahead else READ_DEADLINE_S
-        priority = {"priority": IN_ADVANCE if ahead else USUAL}
-        for start in range(0, len(texts), at_once):
-            arguments = {"texts": list(texts[start : start + at_once]), **priority}
-            async with aclosing(self._worker.stream("read", arguments, deadline_s=deadline_s)) as parts:
-                async for part in parts:
-                    vectors = np.frombuffer(part.data, np.dtype("<f4")).reshape(1 + len(part.meta["words"]), -1)
-                    found.append(Meaning(whole=vectors[0], words=tuple(part.meta["words"]), each=vectors[1:]))
+        with self.precedence.request() as priority:
+            for start in range(0, len(texts), at_once):
+                some = list(texts[start : start + at_once])
+                arguments = {"texts": some, "priority": IN_ADVANCE if ahead else priority}
+                async with aclosing(self._worker.stream("read", arguments, deadline_s=deadline_s)) as parts:
+                    async for part in parts:
+                        vectors = np.frombuffer(part.data, np.dtype("<f4")).reshape(1 + len(part.meta["words"]), -1)
+                        found.append(Meaning(whole=vectors[0], words=tuple(part.meta["words"]), each=vectors[1:]))
         return found
 
 
