@@ -6,7 +6,8 @@ echo. So AEC3 has the word until what `LinearEcho` leaves is clearly more than s
 
 Both want ten milliseconds of both sides at a time, what was played before its echo; how long before, they find out. The
 two sides come from two clocks and in lumps: what was played waits in a queue that grows when it ran dry and gives up
-its oldest when it is too long; they follow each such step within a second.
+its oldest when that need not wait; they follow each such step within a second. (An echo that comes before what was
+played is none to them: a microphone that was pulled out and came back made the device talk to itself.)
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from .linear_echo import BLOCK, LinearEcho, Samples, power
 
 MOST_WAITING = 12
 """Blocks of what was played. More is no unevenness any more, but a loudspeaker whose clock runs ahead."""
+WINDOW, SPARE = 50, 2
+"""Every half second: how many of them were never needed? More than these are dropped."""
 FULL = 32768.0
 TINY = 1e-9
 SPEECH = slice(3, 70)
@@ -77,6 +80,7 @@ class EchoCanceller:
         self._played = _Blocks()
         self._waiting: deque[Pcm] = deque()
         self._heard = _Blocks()
+        self._looked, self._lowest = 0, MOST_WAITING
 
     def played(self, pcm: Pcm) -> None:
         """(n,) int16 that the loudspeaker was given."""
@@ -111,10 +115,23 @@ class EchoCanceller:
         return np.asarray(share * plain + (1 - share) * silenced, np.int16)
 
     def _next(self) -> Pcm:
+        """Of what was played the block that goes with the next one of what was heard."""
+        self._lowest = min(self._lowest, len(self._waiting) - 1)
+        self._looked += 1
+        if self._looked == WINDOW:
+            self._catch_up()
         if self._waiting:
             return self._waiting.popleft()
         self._step()
         return np.zeros(BLOCK, np.int16)
+
+    def _catch_up(self) -> None:
+        """Where blocks have waited all the while, the microphone has lost some: what was played would come too late."""
+        for _ in range(self._lowest - SPARE):
+            self._waiting.popleft()
+        if self._lowest > SPARE:
+            self._step()
+        self._looked, self._lowest = 0, MOST_WAITING
 
     def _step(self) -> None:
         """What was played is a block later now, or earlier, against its echo."""

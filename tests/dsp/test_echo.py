@@ -159,6 +159,18 @@ def test_lumps_and_clocks_that_differ_are_put_together(agent: Wave) -> None:
     assert canceller.steps <= 3
 
 
+def test_a_microphone_that_was_gone_for_a_while_is_caught_up_with(agent: Wave) -> None:
+    heard = 0.5 * echoed(agent, room(50))
+    canceller, out = EchoCanceller(2), []
+    for i, (far, near) in enumerate(zip(blocks(agent.astype(np.int16)), blocks(pcm(heard)), strict=True)):
+        canceller.played(far)
+        if not 300 <= i < 400:
+            out.append(canceller.heard(near)[1])
+    left = np.concatenate(out).astype(np.float64)
+    whole = np.concatenate([heard[: 300 * BLOCK], heard[400 * BLOCK :]])
+    assert loss(whole, left, 5, 10) > 35
+
+
 def test_a_loudspeaker_that_runs_ahead_does_not_pile_up() -> None:
     canceller = EchoCanceller(0)
     for _ in range(100):
