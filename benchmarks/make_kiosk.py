@@ -20,6 +20,7 @@ import numpy as np
 
 from appliance.dsp import soundfile
 from appliance.terms.errors import BadInput
+from appliance.terms.units import Pcm
 
 from .make_questions import write
 from .make_utterances import EDGE_S, PEAK_DB, RATE, Sound, Voices, room, trimmed
@@ -64,7 +65,11 @@ def clips(paths: list[Path]) -> Iterator[Sound]:
         except BadInput:  # an empty one: Asterisk has some
             continue
         if len(pcm) > RATE // 2:
-            yield pcm.astype(np.float32) / 32768
+            yield wave(pcm)
+
+
+def wave(pcm: Pcm) -> Sound:
+    return np.asarray(pcm / 32768, np.float32)
 
 
 def at(sound: Sound, db: float) -> Sound:
@@ -91,12 +96,12 @@ def lobby(debian: Path) -> Sound:
         mixed += person(paths, random) * random.uniform(0.5, 1.0)
     things = [path for pattern in THINGS for path in sorted(debian.rglob(pattern))]
     for _ in range(LOBBY_S):
-        sound = soundfile.read(things[random.integers(len(things))], rate=RATE).astype(np.float32) / 32768
+        sound = wave(soundfile.read(things[random.integers(len(things))], rate=RATE))
         start = int(random.uniform(0, len(mixed) - len(sound)))
         mixed[start : start + len(sound)] += at(sound, THING_DB)
     keys = sorted((debian / "usr/share/buckle/wav").glob("*.wav"))
     for moment in np.cumsum(random.exponential(0.25, 4 * LOBBY_S)):
-        sound = soundfile.read(keys[random.integers(len(keys))], rate=RATE).astype(np.float32) / 32768
+        sound = wave(soundfile.read(keys[random.integers(len(keys))], rate=RATE))
         start = int(moment * RATE)
         if start + len(sound) < len(mixed):
             mixed[start : start + len(sound)] += at(sound, THING_DB - 8)
@@ -104,8 +109,8 @@ def lobby(debian: Path) -> Sound:
     hall = random.standard_normal(len(t)) * 10 ** (-3 * t / REVERB_S)
     hall[0] += 0.3 * np.linalg.norm(hall)
     size = len(mixed)  # a circle: it is played again and again
-    wet = np.fft.irfft(np.fft.rfft(mixed) * np.fft.rfft(hall, size), size).astype(np.float32)
-    return wet / np.abs(wet).max() * 0.7
+    wet = np.fft.irfft(np.fft.rfft(mixed) * np.fft.rfft(hall, size), size)
+    return np.asarray(wet / np.abs(wet).max() * 0.7, np.float32)
 
 
 def main() -> None:

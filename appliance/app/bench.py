@@ -91,7 +91,7 @@ def overlap(
 def kiosk(
     minutes: Annotated[float, typer.Option(min=0.1, help="How long the agent talks to itself.")] = 10.0,
     small: Annotated[bool, typer.Option("--small", help="A small loudspeaker, driven into distortion.")] = False,
-    only: Annotated[list[str] | None, typer.Option(help="Parts: wake, door, turns, barge, talk, lobby.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Parts: wake, door, turns, crowd, barge, talk, lobby.")] = None,
     folder: Annotated[Path | None, typer.Option("--utterances", help="The folder of utterances.toml.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ from .utterances import Utterance, load
 from .visitor import Visitor
 from .words import word_errors
 
-PARTS = ("wake", "door", "turns", "barge", "talk", "lobby")
+PARTS = ("wake", "door", "turns", "crowd", "barge", "talk", "lobby")
 DELAY_MS, RT60_MS, ECHO_DB = 60.0, 250.0, -6.0
 QUIET_DBFS = -62.0
 """A reception at night."""
@@ -48,6 +49,7 @@ CONVERGED_DB = 30.0
 BURSTS = 25
 BURST_S, APART_S = 0.06, 0.4
 NOW_S = 0.3
+CALLERS, QUEUE_S = 2, 8.0
 ENVIRON = {
     "FRONTDESK_KIOSK__ENABLED": "true",
     "FRONTDESK_KIOSK__WAKE": "tap",
@@ -78,7 +80,7 @@ async def measure(
         hiss = server.folder / "hiss.wav"
         soundfile.write(hiss, hissing(), RATE)
         with as_environ(server.environ):
-            if set(parts) & {"door", "turns", "barge", "talk"}:
+            if set(parts) - {"wake", "lobby"}:
                 around = acoustics(str(hiss), QUIET_DBFS, small=small)
                 found |= await _in_quiet(server, around, utterances, folder, parts, minutes, owner, tell)
             if "lobby" in parts:
@@ -112,6 +114,8 @@ async def _in_quiet(
             found |= echo(visitor)
             if "turns" in parts:
                 found |= await _turns(device, visitor, utterances, folder, tell)
+            if "crowd" in parts:
+                found |= await _crowd(device, visitor, utterances, folder, owner(), tell)
             if "barge" in parts:
                 found |= await _interruptions(room, visitor, utterances, tell)
             if "talk" in parts:
@@ -133,6 +137,40 @@ async def _turns(
     browser = await separately(device.url, folder, (question.id for question in questions))
     webrtc = middle([row["ms"] for row in browser["asked"] if row["ms"] is not None])
     return found | {"webrtc_p50_ms": webrtc, "behind_webrtc_ms": round(found["p50_ms"] - webrtc, 1)}
+
+
+async def _crowd(
+    device: Device, visitor: Visitor, utterances: list[Utterance], folder: Path, token: str, tell: Tell
+) -> dict[str, Any]:
+    """The questions before the kiosk, while `CALLERS` ask them in browsers."""
+    questions = [one for one in utterances if one.group == "question"]
+    tell(f"{len(questions)} questions, and {CALLERS} callers who ask them too")
+    orders = [
+        questions[len(questions) * n // CALLERS :] + questions[: len(questions) * n // CALLERS] for n in range(CALLERS)
+    ]
+    calls = [asyncio.create_task(separately(device.url, folder, (one.id for one in order))) for order in orders]
+    await asyncio.sleep(QUEUE_S)  # until they are connected
+    rows = [await _asked(visitor, question, tell) for question in questions]
+    others = [row["ms"] for call in await asyncio.gather(*calls) for row in call["asked"] if row["ms"] is not None]
+    found = turns(rows)
+    return {
+        "crowd": {
+            "visitor_p50_ms": found["p50_ms"],
+            "visitor_p95_ms": found["p95_ms"],
+            "callers_p50_ms": middle(others),
+            "callers_p95_ms": late(others),
+            "answered": [found["answered"], len(others)],
+            "after_visitor": await _after_visitor(device, token),
+        }
+    }
+
+
+async def _after_visitor(device: Device, token: str) -> dict[str, int]:
+    """Callers' requests that waited for the visitor, or were refused."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with aiohttp.ClientSession(device.url, headers=headers) as session, session.get("/metrics") as response:
+        told = re.findall(r'frontdesk_requests_after_visitor\{.*how="(\w+)"\} ([\d.]+)', await response.text())
+    return {how: round(sum(float(count) for name, count in told if name == how)) for how in ("slowed", "refused")}
 
 
 async def _interruptions(room: Room, visitor: Visitor, utterances: list[Utterance], tell: Tell) -> dict[str, Any]:
@@ -375,6 +413,9 @@ def table(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "end of speech → loudspeaker", f"{found['p50_ms']} ms (p95 {found['p95_ms']})", ""
         yield "… behind a browser", f"{found['behind_webrtc_ms']} ms", "≤ 100"
         yield "words misheard", f"{found['wer']:.1%}", ""
+    if crowd := found.get("crowd"):
+        yield "beside two callers: the visitor", f"{crowd['visitor_p50_ms']} ms (p95 {crowd['visitor_p95_ms']})", ""
+        yield "… the callers", f"{crowd['callers_p50_ms']} ms (p95 {crowd['callers_p95_ms']})", ""
     if "barge_in" in found:
         silent = f"{found['barge_in_silent_p50_ms']} ms (p95 {found['barge_in_silent_p95_ms']})"
         yield "interruptions understood", f"{found['barge_in']:.0%} of {found['barge_ins']}", "≥ 90 %"

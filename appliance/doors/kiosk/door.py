@@ -207,6 +207,7 @@ class KioskDoor:
         if self._config.wake == "word" and not greet and self._config.duplex == "full":
             line.play(chime(line.rate_out))
         self._call = asyncio.create_task(self._hold(line, release, greet=greet), name=f"call {line.call}")
+        self._call.add_done_callback(told)
         self._show()
 
     async def _hold(self, line: KioskLine, release: Callable[[], None], *, greet: bool) -> None:

@@ -41,6 +41,7 @@ LOOK_S = 0.2
 LOST_S = 0.5
 """No callback for so long: the device is gone, whatever PortAudio says."""
 RETRY_S = 0.7
+CLOSE_WITHIN_S = 3.0
 FRAME_S = 0.02
 KINDS: tuple[Kind, Kind] = ("microphone", "loudspeaker")
 SILENT, UNHEARD = "microphone.silent", "loudspeaker.unheard"
@@ -116,8 +117,10 @@ class Sound:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._close([end for end in (self._microphone, self._loudspeaker) if end is not None])
-        self._portaudio.shutdown(wait=False)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await self._close([end for end in (self._microphone, self._loudspeaker) if end is not None])
+        self._portaudio.shutdown(wait=False, cancel_futures=True)
 
     def play(self, pcm: Pcm) -> None:
         """Queue (n,) int16 at `rate`."""

@@ -19,6 +19,7 @@ from .ring import Ring
 LATENCY_S = 0.02
 """What is asked of PortAudio: on PulseAudio 13 ms in and 25 ms out, without a gap in ten minutes."""
 BLOCK_S = 1 / BLOCKS_PER_S
+GAP_BLOCKS = 20
 
 
 class Stream:
@@ -93,9 +94,9 @@ class Loudspeaker(Stream):
     def __init__(self, sound: Any, device: SoundDevice, played: Callable[[Pcm], None], *, ring_s: float) -> None:
         """`played` is told each block, on PortAudio's thread. Raises DeviceError."""
         self._played = played
-        self._silent = True
         self.gaps = 0
-        """How often the ring ran dry in the middle of something."""
+        """How often the ring ran dry in the middle of something, and there was more soon."""
+        self._dry_at = -GAP_BLOCKS
         super().__init__(sound, device)
         self.ring = Ring(round(self.rate * ring_s))
 
@@ -104,4 +105,9 @@ class Loudspeaker(Stream):
         count = self.ring.take(block)
         data[:] = block[:, None]
         self._played(block)
-        self.gaps += 0 < count < len(block)
+        if count and self.blocks - self._dry_at < GAP_BLOCKS:
+            self.gaps += 1
+        if 0 < count < len(block):
+            self._dry_at = self.blocks
+        elif count:
+            self._dry_at = -GAP_BLOCKS
