@@ -65,7 +65,7 @@ class Stream:
     def _called(self, data: Any, frames: int, when: Any, status: Any) -> None:
         self.called_at = time.monotonic()
         self.blocks += 1
-        self.xruns += bool(status)
+        self.xruns += bool(status) and self.blocks > BLOCKS_PER_S  # at first there is nothing in the buffers yet
         self._block(data)
 
     def _block(self, data: Any) -> None:
