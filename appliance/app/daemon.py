@@ -29,7 +29,7 @@ from appliance.telemetry.metrics import Metrics
 from appliance.terms.clock import Clock, SystemClock, rfc3339
 from appliance.terms.config import Config
 from appliance.terms.errors import ConfigError, DeviceError, EngineError, OwnerError, SwitchedOff
-from appliance.terms.events import Event
+from appliance.terms.events import Event, KioskChanged, State
 from appliance.web import certificate
 from appliance.web.kiosk import KioskPage, own_screen
 from appliance.web.owner import Owner, token
@@ -140,6 +140,8 @@ class Daemon:
         return Share(lambda: self._room.engines, self._room.models, only, config.http.share).routes()
 
     def _emit(self, event: Event) -> None:
+        if isinstance(event, KioskChanged):
+            self._room.expect_visitor(expected=event.state in (State.LISTENING, State.THINKING))
         self._records.note(event)
         self._metrics.note(event)
         if self._messages is not None:

@@ -93,6 +93,11 @@ class EngineRoom:
         for worker in measuring:
             self._tuning.keep(worker.name, self.models[worker.name], worker.facts)
 
+    def expect_visitor(self, *, expected: bool) -> None:
+        """A visitor at the kiosk speaks, or waits for an answer; or no longer."""
+        for one in self.precedence.values():
+            one.expected = expected
+
     async def stop(self) -> None:
         await asyncio.gather(*(worker.stop() for worker in self.workers))
 

@@ -40,5 +40,10 @@ async def test_callers_who_wait_are_counted_and_nothing_is_done_for_them_in_adva
     with pytest.raises(EngineFull, match="visitor"):
         await asked(engine, in_advance=True)
     await visitor
+    engine.expected = True  # the visitor goes on speaking
+    with pytest.raises(EngineFull, match="visitor"):
+        await asked(engine, in_advance=True)
+    assert await asked(engine) == USUAL
+    engine.expected = False
     assert await asked(engine, in_advance=True) == USUAL
-    assert (engine.slowed, engine.refused) == (1, 1)
+    assert (engine.slowed, engine.refused) == (1, 2)

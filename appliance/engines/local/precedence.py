@@ -33,6 +33,8 @@ class Precedence:
 
     def __init__(self) -> None:
         self.slowed = self.refused = 0
+        self.expected = False
+        """The visitor is speaking, or waits for an answer: their next request should find nothing begun in advance."""
         self._visitors = 0
 
     def about(self) -> dict[str, int]:
@@ -49,7 +51,7 @@ class Precedence:
             finally:
                 self._visitors -= 1
             return
-        if self._visitors and in_advance:
+        if in_advance and (self._visitors or self.expected):
             self.refused += 1
             raise EngineFull("the visitor at the kiosk goes first")
         self.slowed += bool(self._visitors)
