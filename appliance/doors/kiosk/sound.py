@@ -171,7 +171,9 @@ class Sound:
             await asyncio.sleep(LOOK_S)
             now = self._clock.now()
             if lost := [end for end in (self._microphone, self._loudspeaker) if end is not None and _lost(end, now)]:
-                log.warning("the kiosk's %s is lost", " and ".join(end.kind for end in lost))
+                for end in lost:  # told at once: to close a device that is gone may take PortAudio long
+                    self._missing.add(end.kind)
+                    self._tell(end.kind, f"the kiosk's {end.kind} is lost")
                 await self._close(lost)
             elif now < self._retry_at:
                 continue
