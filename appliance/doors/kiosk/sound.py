@@ -175,7 +175,9 @@ class Sound:
                     self._missing.add(end.kind)
                     self._tell(end.kind, f"the kiosk's {end.kind} is lost")
                 await self._close(lost)
-            elif now < self._retry_at:
+                # Of a device that is just going, PortAudio may open a stream and wait for its start for ever.
+                self._retry_at = self._clock.now() + RETRY_S
+            if now < self._retry_at:
                 continue
             if self._microphone is None or self._loudspeaker is None:
                 await self._open(again=True)
