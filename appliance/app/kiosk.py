@@ -15,11 +15,12 @@ from appliance.flow.desk import Desk
 from appliance.flow.vad import Silero, VoiceDetector
 from appliance.terms.clock import Clock
 from appliance.terms.config import Config, KioskConfig
-from appliance.terms.errors import ConfigError, EngineError
+from appliance.terms.errors import EngineError
 from appliance.terms.events import Event
 from appliance.terms.units import Pcm
 from appliance.web.kiosk import KioskPage
 
+from . import settings
 from .calls import Calls
 
 
@@ -71,18 +72,11 @@ class Called:
 
 def check_kiosk(config: KioskConfig) -> None:
     """Raises ConfigError with every problem of [kiosk] that is found without opening a device."""
-    problems: list[str] = []
-    for look in (
+    settings.check(
         lambda: KioskPage(config, lambda: ""),
         lambda: Hook(config.command),
         lambda: Word(config.word) if config.wake == "word" else None,
-    ):
-        try:
-            look()
-        except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(problems, mend="Correct these; nothing was started.")
+    )
 
 
 def _waker(config: KioskConfig, stt: Recogniser) -> tuple[Waker | None, str]:

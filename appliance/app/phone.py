@@ -15,6 +15,7 @@ from appliance.terms.errors import ConfigError
 from appliance.terms.events import Event
 from appliance.workers.supervisor import Worker
 
+from . import settings
 from .calls import Calls
 
 MOST_PENDING = 256
@@ -41,19 +42,12 @@ def open_phone(config: Config, calls: Calls, clock: Clock, emit: Callable[[Event
 
 def check_phone(config: Config) -> None:
     """Raises ConfigError with every problem of [sip] that is found without starting anything."""
-    problems: list[str] = []
-    for look in (
+    settings.check(
         lambda: Callers(config.sip),
         lambda: options(config.sip, config.limits.calls),
         lambda: music(config.sip.hold_music),
         lambda: _trusted(config),
-    ):
-        try:
-            look()
-        except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(problems, mend="Correct these; nothing was started.")
+    )
 
 
 def _trusted(config: Config) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,18 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     if problems:
         raise ConfigError(problems, mend="Correct these; nothing was started.")
     return config
+
+
+def check(*looks: Callable[[], object]) -> None:
+    """Look at all of them. Raises ConfigError with every problem that they have raised."""
+    problems: list[str] = []
+    for look in looks:
+        try:
+            look()
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems, mend="Correct these; nothing was started.")
 
 
 def changed(old: Config, new: Config) -> list[str]:

@@ -54,8 +54,6 @@ another one now. (To the rest alone that would look like a visitor.)"""
 BLOCKS_TO_BEGIN, BLOCKS_TO_END = 4, 30
 AEC3_DELAY = 96
 """Samples that AEC3 holds back."""
-LEVELS = 1
-"""AEC3's own suppressor, and ours beside it, have levels 0 to 3."""
 
 
 class EchoCanceller:
@@ -69,9 +67,9 @@ class EchoCanceller:
             sample_rate=CAPTURE_RATE,
             echo_cancellation=True,
             noise_suppression=noise > 0,
-            ns_level=max(0, noise - LEVELS),
+            ns_level=max(0, noise - 1),
         )
-        self._quietening = NoiseSuppressor(sample_rate=CAPTURE_RATE, level=noise - LEVELS) if noise else None
+        self._quietening = NoiseSuppressor(sample_rate=CAPTURE_RATE, level=noise - 1) if noise else None
         self._linear = LinearEcho()
         self._visitor = _Visitor()
         self._share = 0.0

@@ -6,6 +6,7 @@ A callback copies, counts and calls; what it calls may only note and wake the ev
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ BLOCK_S = 1 / BLOCKS_PER_S
 GAP_BLOCKS = 20
 
 
-class Stream:
+class Stream(ABC):
     """What both sides have: `alive` until its device is gone or `close`d; xruns counted."""
 
     kind: Kind
@@ -68,8 +69,9 @@ class Stream:
         self.xruns += bool(status) and self.blocks > BLOCKS_PER_S  # at first there is nothing in the buffers yet
         self._block(data)
 
+    @abstractmethod
     def _block(self, data: Any) -> None:
-        raise NotImplementedError
+        """One block, (n, channels) int16."""
 
 
 class Microphone(Stream):
